@@ -1,0 +1,9 @@
+//! What the bytes of lane devices mean: profiles, points, planners and simulators.
+//!
+//! This crate knows no sockets, files, runtimes or clocks: bytes and moments come in as arguments, readings and
+//! bytes go out as values.
+
+pub mod fault;
+pub mod kind;
+pub mod moment;
+pub mod reading;

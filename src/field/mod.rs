@@ -1,0 +1,1 @@
+//! Links: the only code that opens a device link. One task per link; devices on it take turns.

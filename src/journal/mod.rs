@@ -1,0 +1,1 @@
+//! What must not be forgotten: the evidence log, its index, the evidence files and the cursors.

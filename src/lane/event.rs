@@ -1,0 +1,194 @@
+//! What reaches the lane: what sensors say, what officers do, what became of an order.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// What one presence sensor says. Unknown counts as present wherever the arm is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// Nothing stands there.
+    Clear,
+    /// Something stands there.
+    Present,
+    /// Nobody can tell: bad, stale, link down, not yet read.
+    Unknown,
+}
+
+/// What one contact of the barrier says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Contact {
+    /// Made.
+    On,
+    /// Not made.
+    Off,
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// Which contact of the barrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArmContact {
+    /// Limit switch: the arm is fully open.
+    Opened,
+    /// Limit switch: the arm is fully closed.
+    Closed,
+    /// The operator's own protection reports ready; required for closing where the profile has it.
+    Protection,
+    /// The operator reports a fault of its own.
+    Fault,
+    /// Somebody presses the emergency open button, which acts without this program.
+    EmergencyOpen,
+    /// Somebody presses the stop button, which acts without this program.
+    StopPressed,
+}
+
+/// Who acts: a named person of an agency.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Officer {
+    /// Agency id from the lane file.
+    pub agency: Arc<str>,
+    /// The person's name or number, as it stands in the record.
+    pub name: Arc<str>,
+}
+
+/// One agency's judgement of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Nothing suspicious.
+    Clear,
+    /// Something suspicious.
+    Alarm,
+    /// Cannot be judged from the image.
+    Unknown,
+}
+
+/// Picture evidence that is already durable under its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picture {
+    /// Lower-case hex SHA-256 of the file's bytes.
+    pub sha256: Arc<str>,
+    /// Media type: `image/png`, `image/jpeg`.
+    pub media_type: Arc<str>,
+    /// Bytes.
+    pub size: u64,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Bits per sample: 8 or 16.
+    pub bits: u8,
+    /// File name as it arrived.
+    pub name: Arc<str>,
+    /// Id of the device that made it.
+    pub device: Arc<str>,
+}
+
+/// What a person asks of the lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Act {
+    /// Names the subject in the lane.
+    Identify {
+        /// Inspection the officer saw; `None` means the one in the lane.
+        inspection: Option<Arc<str>>,
+        /// Licence plate or other number as typed.
+        identity: Arc<str>,
+    },
+    /// Judges the subject.
+    Judge {
+        /// Inspection that the officer judged.
+        inspection: Arc<str>,
+        /// The judgement.
+        verdict: Verdict,
+    },
+    /// Stops a subject.
+    PlaceHold {
+        /// Inspection to hold.
+        inspection: Arc<str>,
+        /// Why, for the record.
+        reason: Arc<str>,
+    },
+    /// Lifts this agency's hold, and no other's.
+    LiftHold {
+        /// Inspection whose hold is lifted.
+        inspection: Arc<str>,
+        /// Why, for the record.
+        reason: Arc<str>,
+    },
+    /// Opens without a release, as a recorded override. Refused while any hold stands.
+    Open {
+        /// Why, for the record.
+        reason: Arc<str>,
+    },
+    /// Stops the arm at once and latches.
+    Stop,
+    /// Ends a latched stop or a fault; moves nothing.
+    Resume,
+    /// A person at the lane has looked: nothing stands under the arm, it may close when every sensor agrees.
+    ConfirmClear,
+    /// A person at the lane has looked: after a restart the subject in the lane is still the same one.
+    ConfirmSubject,
+}
+
+/// What became of an order to the barrier, as the link saw it. Seen movement comes from the contacts alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderOutcome {
+    /// The device acknowledged the write.
+    Written,
+    /// The device refused, or the link was down: nothing was written.
+    NotWritten,
+    /// The answer was lost: it may or may not have been written.
+    Unknown,
+}
+
+/// One thing that reached the lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A presence sensor was read; sent for every poll, changed or not, so that silence shows.
+    Sensor {
+        /// Place in [`super::Settings::sensors`].
+        sensor: usize,
+        /// What it says.
+        presence: Presence,
+    },
+    /// A contact of the arm was read; sent for every poll, changed or not.
+    Arm {
+        /// Which contact.
+        contact: ArmContact,
+        /// What it says.
+        state: Contact,
+    },
+    /// A person acted. The answer goes back as [`super::Effect::Answer`] with the same ticket.
+    Officer {
+        /// Who.
+        officer: Officer,
+        /// What.
+        act: Act,
+        /// Names the waiting caller.
+        ticket: u64,
+    },
+    /// Durable picture evidence arrived.
+    Picture(Picture),
+    /// What became of an order.
+    Ordered {
+        /// The order as it was given.
+        order: super::Order,
+        /// What became of it.
+        outcome: OrderOutcome,
+    },
+    /// The independent interlock refused an order that this machine gave.
+    Refused {
+        /// The order as it was given.
+        order: super::Order,
+        /// The rule that refused it.
+        rule: &'static str,
+    },
+    /// Time has come to look at deadlines again.
+    Tick,
+}

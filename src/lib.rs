@@ -1,0 +1,11 @@
+//! Portside: the edge controller of a shared inspection lane. README.md has the code map, the invariants and the
+//! glossary.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod field;
+pub mod journal;
+pub mod lane;
+pub mod simulate;
+pub mod uplink;

@@ -1,0 +1,1 @@
+//! Serves the devices' pure simulators on real sockets.

@@ -1,0 +1,1 @@
+//! Journal to broker, and requests to lane.

@@ -7,5 +7,6 @@ pub mod config;
 pub mod field;
 pub mod journal;
 pub mod lane;
+pub mod notify;
 pub mod simulate;
 pub mod uplink;

@@ -96,6 +96,19 @@ fn every_file_fits_in_one_reading() {
 }
 
 #[test]
+fn readme_says_of_each_dependency_why_it_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    for manifest in ["Cargo.toml", "devices/Cargo.toml"] {
+        let text: toml::Table = fs::read_to_string(root.join(manifest)).unwrap().parse().unwrap();
+        for name in text["dependencies"].as_table().unwrap().keys() {
+            let listed = readme.lines().any(|line| line.starts_with('|') && line.contains(&format!("`{name}`")));
+            assert!(listed, "{manifest} depends on {name}, and no line of README.md's table says why");
+        }
+    }
+}
+
+#[test]
 fn a_planted_breach_is_found_and_a_comment_is_none() {
     let text =
         "//! tokio\n/* sled:: */ let a = \"//\"; tokio::spawn(x); // std::fs\nlet tokio_like = 1;\n/*\nstd::fs\n*/";

@@ -11,7 +11,7 @@ use crate::lane::{Act, Officer, Verdict};
 
 /// Who acts.
 #[derive(Args, Debug)]
-pub struct Person {
+pub(super) struct Person {
     /// Agency that the officer acts for, as the lane file names it
     #[arg(long, value_name = "AGENCY")]
     agency: String,
@@ -24,7 +24,7 @@ pub struct Person {
 
 /// The three judgements.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Judgement {
+pub(super) enum Judgement {
     /// Nothing suspicious
     Clear,
     /// Something suspicious: the subject is held
@@ -46,7 +46,7 @@ impl From<Judgement> for Verdict {
 /// `portside verdict`
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  portside verdict 0198c2b0-7a51 --agency customs --officer 100234 clear")]
-pub struct VerdictArgs {
+pub(super) struct VerdictArgs {
     /// Inspection id as `portside status` shows it
     inspection: String,
     #[command(flatten)]
@@ -59,7 +59,7 @@ pub struct VerdictArgs {
 /// `portside identify`
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  portside identify 粤BA103N --agency customs --officer 100234")]
-pub struct IdentifyArgs {
+pub(super) struct IdentifyArgs {
     /// Licence plate or other number of the subject in the lane
     identity: String,
     /// Refuse when another inspection is in the lane
@@ -74,7 +74,7 @@ pub struct IdentifyArgs {
 #[command(
     after_help = "Example:\n  portside hold lift 0198c2b0-7a51 --agency ciq --officer 7731 --reason \"examined, nothing found\""
 )]
-pub struct HoldArgs {
+pub(super) struct HoldArgs {
     #[command(subcommand)]
     act: HoldAct,
 }
@@ -103,7 +103,7 @@ struct HoldOn {
 #[command(
     after_help = "Example:\n  portside barrier open --agency customs --officer 100234 --reason \"ambulance\"\n\nThere is no call that closes the barrier: it closes by itself after a full passage, or after `confirm-clear`."
 )]
-pub struct BarrierArgs {
+pub(super) struct BarrierArgs {
     #[command(subcommand)]
     act: BarrierAct,
 }
@@ -129,19 +129,19 @@ enum BarrierAct {
 }
 
 /// Runs `portside verdict`.
-pub fn verdict(args: VerdictArgs) -> ExitCode {
+pub(super) fn verdict(args: VerdictArgs) -> ExitCode {
     let act = Act::Judge { inspection: args.inspection.into(), verdict: args.verdict.into() };
     send(args.person, act)
 }
 
 /// Runs `portside identify`.
-pub fn identify(args: IdentifyArgs) -> ExitCode {
+pub(super) fn identify(args: IdentifyArgs) -> ExitCode {
     let act = Act::Identify { inspection: args.inspection.map(Arc::from), identity: args.identity.into() };
     send(args.person, act)
 }
 
 /// Runs `portside hold`.
-pub fn hold(args: HoldArgs) -> ExitCode {
+pub(super) fn hold(args: HoldArgs) -> ExitCode {
     match args.act {
         HoldAct::Place(on) => {
             send(on.person, Act::PlaceHold { inspection: on.inspection.into(), reason: on.reason.into() })
@@ -153,7 +153,7 @@ pub fn hold(args: HoldArgs) -> ExitCode {
 }
 
 /// Runs `portside barrier`.
-pub fn barrier(args: BarrierArgs) -> ExitCode {
+pub(super) fn barrier(args: BarrierArgs) -> ExitCode {
     match args.act {
         BarrierAct::Open { person, reason } => send(person, Act::Open { reason: reason.into() }),
         BarrierAct::Stop(person) => send(person, Act::Stop),

@@ -12,15 +12,15 @@ use crate::control::socket;
 /// Where daemons put their control sockets, one folder a lane.
 const RUN_DIR: &str = "/run/portside";
 /// Name of the control socket in its folder.
-pub const SOCKET: &str = "control.sock";
+pub(super) const SOCKET: &str = "control.sock";
 /// It failed at run time.
 const FAILED: u8 = 1;
 /// The call is wrong.
-pub const WRONG: u8 = 2;
+pub(super) const WRONG: u8 = 2;
 
 /// Which daemon, and how to print.
 #[derive(Args, Debug)]
-pub struct DoorArgs {
+pub(super) struct DoorArgs {
     /// Control socket of the daemon [default: the only one under /run/portside]
     #[arg(long, value_name = "PATH", env = "PORTSIDE_SOCKET")]
     socket: Option<PathBuf>,
@@ -30,7 +30,7 @@ pub struct DoorArgs {
 }
 
 /// Asks the daemon and prints what it answers.
-pub fn call(args: &DoorArgs, call: &Call) -> ExitCode {
+pub(super) fn call(args: &DoorArgs, call: &Call) -> ExitCode {
     match ask(args, call) {
         Ok(reply) => print(&reply, args.json),
         Err(message) => {
@@ -44,7 +44,7 @@ pub fn call(args: &DoorArgs, call: &Call) -> ExitCode {
 ///
 /// # Errors
 /// A sentence that says which socket was tried and what to do.
-pub fn ask(args: &DoorArgs, call: &Call) -> Result<Reply, String> {
+pub(super) fn ask(args: &DoorArgs, call: &Call) -> Result<Reply, String> {
     let path = match &args.socket {
         Some(path) => path.clone(),
         None => only_socket(Path::new(RUN_DIR))?,

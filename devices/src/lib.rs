@@ -5,5 +5,7 @@
 
 pub mod fault;
 pub mod kind;
+pub mod library;
 pub mod moment;
+pub mod profile;
 pub mod reading;

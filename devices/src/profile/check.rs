@@ -2,6 +2,7 @@
 
 use super::reader::{Section, did_you_mean, fault};
 use super::{DataType, Point, Profile, Table, code};
+use crate::codec;
 use crate::fault::{Aside, Fault};
 use crate::kind::{self, Closes, Direction, Kind, Need, Shape, StandardPoint};
 
@@ -215,5 +216,11 @@ fn collide(one: &Point, other: &Point) -> bool {
 
 /// The profile's own test blocks.
 pub(super) fn tests(profile: &Profile, faults: &mut Vec<Fault>) {
-    let _ = (profile, faults);
+    for test in &profile.tests {
+        if let Err(came_out) = codec::run_test(profile, test) {
+            let name = &profile.points[test.point].name;
+            let message = format!("a test of point `{name}` fails");
+            faults.push(fault(code::TEST, test.span.clone(), message, came_out));
+        }
+    }
 }

@@ -50,6 +50,8 @@ pub struct Profile {
     pub closes: Option<Closes>,
     /// Time after which the module drops a held close that is not renewed; `Some` where `closes` is `held`.
     pub watchdog: Option<Duration>,
+    /// Addresses without a point that a read may span to reach the next point; 0 unless the maker allows more.
+    pub gap: u16,
     /// Its points, in the order of the text. Names are unique.
     pub points: Vec<Point>,
     /// How to recognise the model on the wire.

@@ -58,6 +58,7 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
     let closes = top.word("closes", Closes::WORDS);
     // The arm must be let go of within half a second of the last renewal (promise 5).
     let watchdog = top.duration("watchdog", Duration::from_millis(1)..=Duration::from_millis(500));
+    let gap = top.integer("gap", 0..=64);
     let identify_table = top.table("identify");
     let point_tables = top.tables("point");
     let test_tables = top.tables("test");
@@ -88,6 +89,7 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
         note: note.map(|note| note.value.into()),
         closes: closes.map(|closes| closes.value),
         watchdog: watchdog.map(|watchdog| watchdog.value),
+        gap: gap.as_ref().map_or(0, word),
         points,
         identify,
         tests,

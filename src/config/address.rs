@@ -66,8 +66,10 @@ impl Host {
 /// Splits `HOST:PORT`; the port is `None` where there is no colon behind the host.
 fn host_and_port(text: &str, code: Code) -> Result<(Host, Option<u16>), Flaw> {
     let bare = text.ends_with(']') || !text.contains(':');
-    let (host, port) = if bare { (text, None) } else { text.rsplit_once(':').map_or((text, None), |(h, p)| (h, Some(p))) };
-    let host = Host::parse(host).ok_or_else(|| Flaw::new(code, format!("`{host}` is not a host name or IP address")))?;
+    let (host, port) =
+        if bare { (text, None) } else { text.rsplit_once(':').map_or((text, None), |(h, p)| (h, Some(p))) };
+    let host =
+        Host::parse(host).ok_or_else(|| Flaw::new(code, format!("`{host}` is not a host name or IP address")))?;
     let Some(port) = port else { return Ok((host, None)) };
     match port.parse::<u16>() {
         Ok(number) if number > 0 && port.bytes().all(|byte| byte.is_ascii_digit()) => Ok((host, Some(number))),
@@ -133,14 +135,16 @@ fn serial(rest: &str) -> Result<Address, Flaw> {
     if port.starts_with('/') {
         return Ok(Address::Serial { port: port.to_owned() });
     }
-    Err(Flaw::new(codes::BAD_ADDRESS, "expected the port's path").help("write \"serial:///dev/serial/by-id/…?baud=9600\""))
+    Err(Flaw::new(codes::BAD_ADDRESS, "expected the port's path")
+        .help("write \"serial:///dev/serial/by-id/…?baud=9600\""))
 }
 
 fn folder(rest: &str) -> Result<Address, Flaw> {
     if rest.starts_with('/') && rest.len() > 1 && !rest.chars().any(char::is_control) {
         return Ok(Address::Folder(PathBuf::from(rest)));
     }
-    Err(Flaw::new(codes::BAD_ADDRESS, "expected a folder from the root on").help("write \"file:///srv/xray/out\", with three slashes"))
+    Err(Flaw::new(codes::BAD_ADDRESS, "expected a folder from the root on")
+        .help("write \"file:///srv/xray/out\", with three slashes"))
 }
 
 impl TextValue for Broker {
@@ -202,10 +206,25 @@ mod tests {
     #[test]
     fn what_is_not_an_address_is_refused() {
         for text in [
-            "", "10.0.0.20", "modbus://", "modbus:///1", "modbus://10.0.0.20/1", "modbus://10.0.0.20:502",
-            "modbus://10.0.0.20:502/0", "modbus://10.0.0.20:502/248", "modbus://10.0.0.20:502/+1",
-            "modbus://10.0.0.20:0/1", "modbus://10.0.0.20:65536/1", "modbus://10.0.0.256:502/1", "modbus://a b:502/1",
-            "modbus://u@h:502/1", "modbus://[fe80::1:502/1", "serial://ttyUSB0", "file://srv/xray", "file:///", "modbsu://h:502/1",
+            "",
+            "10.0.0.20",
+            "modbus://",
+            "modbus:///1",
+            "modbus://10.0.0.20/1",
+            "modbus://10.0.0.20:502",
+            "modbus://10.0.0.20:502/0",
+            "modbus://10.0.0.20:502/248",
+            "modbus://10.0.0.20:502/+1",
+            "modbus://10.0.0.20:0/1",
+            "modbus://10.0.0.20:65536/1",
+            "modbus://10.0.0.256:502/1",
+            "modbus://a b:502/1",
+            "modbus://u@h:502/1",
+            "modbus://[fe80::1:502/1",
+            "serial://ttyUSB0",
+            "file://srv/xray",
+            "file:///",
+            "modbsu://h:502/1",
         ] {
             assert_eq!(Address::parse(text).err().map(|flaw| flaw.code.0), Some("E0112"), "{text}");
         }

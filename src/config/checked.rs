@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portside_devices::kind::Kind;
+use portside_devices::profile::Profile;
 
 use super::value::{Direction, Id, Mode, Receipts, Recipient, Traffic};
 use crate::lane;
@@ -153,7 +154,7 @@ impl Device {
     /// What the device is for.
     pub fn kind(&self) -> Kind {
         match &self.connection {
-            Connection::Modbus(device) => device.kind,
+            Connection::Modbus(device) => device.profile.kind,
             Connection::Folder(_) => Kind::Xray,
         }
     }
@@ -183,10 +184,8 @@ pub struct OnModbus {
     pub link: usize,
     /// Modbus unit id.
     pub unit: u8,
-    /// What it is.
-    pub kind: Kind,
-    /// Its profile, `KIND/VENDOR-MODEL`.
-    pub profile: Arc<str>,
+    /// Its points.
+    pub profile: Arc<Profile>,
     /// How often its fast points are read.
     pub interval: Duration,
     /// How long one answer may take.

@@ -94,7 +94,7 @@ codes! {
          ignored, so that nobody relies on it. The label says what works.";
     CLASH = "E0119", "keys that do not go together",
         "Two keys contradict each other, or one needs another that is missing. The label says which.";
-    NOT_UNDERSTOOD = "E0120", "a required part stands empty",
+    EMPTY = "E0120", "a required list is empty",
         "The list has to have at least one entry.";
 
     UNKNOWN_BUS = "E0201", "unknown bus",
@@ -152,12 +152,6 @@ codes! {
          a look: silence would be consent. Give at least one desk the role \"required\" (the default).";
     DESK_TWICE = "E0218", "two desks of one agency",
         "An agency has one desk at a station, and one verdict.";
-    NO_FEEDBACK = "E0219", "the barrier has no feedback",
-        "Without both limit switches nobody knows whether the arm is open or closed; the daemon would have to guess. \
-         Wire both and use a profile that has the points `opened` and `closed`.";
-    NO_REVERSAL = "E0220", "a close that cannot be taken back",
-        "A pulse barrier goes on closing by itself once it has been asked. It may only be asked where it can also be \
-         stopped or opened again, so its profile needs the output `stop` or `open`.";
 
     PUBACK = "W0101", "the broker's word counts as the centre's",
         "With receipts = \"puback\" a record counts as delivered once the broker has acknowledged it. A broker may \

@@ -41,6 +41,11 @@ impl Faults {
         Adding(&mut self.list[place])
     }
 
+    /// True when something found so far keeps the file from being used.
+    pub(super) fn any_errors(&self) -> bool {
+        self.list.iter().any(|fault| fault.severity == Severity::Error)
+    }
+
     /// The faults in the order of the text.
     pub(super) fn into_sorted(mut self) -> Vec<Fault> {
         self.list.sort_by_key(|fault| (fault.span.start, fault.span.end));
@@ -94,9 +99,15 @@ pub(super) fn list<'k>(words: impl IntoIterator<Item = &'k str>) -> String {
 
 /// `text` without what could move a terminal's cursor or turn its line around.
 fn printable(text: &str) -> String {
-    let acts = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let acts = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        if acts(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+        if acts(c) {
+            shown.extend(c.escape_unicode())
+        } else {
+            shown.push(c)
+        }
         shown
     })
 }

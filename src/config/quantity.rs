@@ -89,9 +89,10 @@ fn read(
         Err(Flaw::UnknownUnit) => {
             (format!("{spot} has an unknown unit"), format!("write a number and one unit, such as \"{example}\""))
         }
-        Err(Flaw::NoNumber) => {
-            (format!("{spot} does not begin with a number"), format!("write a number and a unit, such as \"{example}\""))
-        }
+        Err(Flaw::NoNumber) => (
+            format!("{spot} does not begin with a number"),
+            format!("write a number and a unit, such as \"{example}\""),
+        ),
     };
     faults
         .add(codes::NO_UNIT, value.span(), message, format!("\"{text}\", expected a number with its unit, {}", names()))
@@ -186,9 +187,14 @@ mod tests {
 
     #[test]
     fn a_number_with_its_unit_is_read_exactly() {
-        for (text, millis) in
-            [("1.5 s", 1_500), ("100ms", 100), ("0.25 s", 250), (" 2  min ", 120_000), ("180 d", 15_552_000_000), ("0 s", 0)]
-        {
+        for (text, millis) in [
+            ("1.5 s", 1_500),
+            ("100ms", 100),
+            ("0.25 s", 250),
+            (" 2  min ", 120_000),
+            ("180 d", 15_552_000_000),
+            ("0 s", 0),
+        ] {
             assert_eq!(parse(text, TIMES), Ok(millis), "{text}");
         }
         assert_eq!(parse("200 GB", SIZES), Ok(200_000_000_000));

@@ -60,8 +60,11 @@ macro_rules! table {
     }) => {
         $(#[doc = $about])*
         #[derive(Debug)]
+        #[allow(dead_code)] // what belongs to a later version is checked and not used
         pub(super) struct $name {
             $($(#[doc = $doc])* pub(super) $key: Option<$crate::config::faults::Placed<$type>>,)*
+            /// Keys that the text gives, those with a wrong value too.
+            pub(super) given: Vec<&'static str>,
         }
 
         impl $name {
@@ -84,7 +87,7 @@ macro_rules! table {
                 faults: &mut $crate::config::faults::Faults,
             ) -> Option<Self> {
                 let mut open = $crate::config::table::Open::new(value, spot, Self::TITLE, Self::KEYS, faults)?;
-                Some(Self { $($key: open.take(stringify!($key)),)* })
+                Some(Self { $($key: open.take(stringify!($key)),)* given: open.given() })
             }
         }
 
@@ -160,6 +163,11 @@ impl<'a, 'i> Open<'a, 'i> {
         None
     }
 
+    /// The keys that the text gives.
+    pub(super) fn given(&self) -> Vec<&'static str> {
+        self.keys.iter().map(|key| key.name).filter(|name| self.table.contains_key(*name)).collect()
+    }
+
     fn missing(&mut self, key: &Key) {
         let what = if self.title.is_empty() { "the lane file".to_owned() } else { self.title.to_owned() };
         let section = key.example.is_some_and(|example| example.starts_with('['));
@@ -183,7 +191,8 @@ impl<'a, 'i> Open<'a, 'i> {
 }
 
 /// Words in the names of keys that would hold a secret.
-const SECRETS: &[&str] = &["password", "passwd", "passphrase", "secret", "token", "psk", "credential", "api_key", "private"];
+const SECRETS: &[&str] =
+    &["password", "passwd", "passphrase", "secret", "token", "psk", "credential", "api_key", "private"];
 
 fn unknown(name: &Spanned<Cow<'_, str>>, title: &str, keys: &'static [Key], faults: &mut Faults) {
     let word: &str = name.get_ref();
@@ -196,12 +205,21 @@ fn unknown(name: &Spanned<Cow<'_, str>>, title: &str, keys: &'static [Key], faul
     }
     if title.is_empty() {
         faults
-            .add(codes::UNKNOWN_KEY, name.span(), format!("unknown section or key `{word}`"), "not a part of a lane file")
+            .add(
+                codes::UNKNOWN_KEY,
+                name.span(),
+                format!("unknown section or key `{word}`"),
+                "not a part of a lane file",
+            )
             .nearest(word, known);
         return;
     }
-    let adding =
-        faults.add(codes::UNKNOWN_KEY, name.span(), format!("unknown key `{word}` in {title}"), "not a key of this table");
+    let adding = faults.add(
+        codes::UNKNOWN_KEY,
+        name.span(),
+        format!("unknown key `{word}` in {title}"),
+        "not a key of this table",
+    );
     if let Some(near) = nearest(word, known.clone()) {
         adding.help(format!("did you mean `{near}`?"));
     } else if let Some(home) = super::file::home_of(word) {
@@ -224,7 +242,12 @@ pub(super) fn wrong_type(value: &Spanned<DeValue<'_>>, spot: Spot<'_>, expected:
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),
     };
-    faults.add(codes::WRONG_TYPE, value.span(), format!("wrong type for {spot}"), format!("{found}, expected {expected}"));
+    faults.add(
+        codes::WRONG_TYPE,
+        value.span(),
+        format!("wrong type for {spot}"),
+        format!("{found}, expected {expected}"),
+    );
 }
 
 /// The schema of a table.
@@ -240,11 +263,8 @@ pub(super) fn schema(about: &str, keys: &[Key], types: impl IntoIterator<Item = 
         }
         properties.insert(key.name.to_owned(), schema.to_value());
     }
-    let required: Vec<_> = keys
-        .iter()
-        .filter(|key| key.need == Need::required && key.default.is_none())
-        .map(|key| key.name)
-        .collect();
+    let required: Vec<_> =
+        keys.iter().filter(|key| key.need == Need::required && key.default.is_none()).map(|key| key.name).collect();
     json_schema!({
         "type": "object",
         "description": sentence(about),

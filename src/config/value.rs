@@ -112,7 +112,8 @@ impl TextValue for Id {
     const WHAT: &str = "an id";
 
     fn parse(text: &str) -> Result<Self, Flaw> {
-        let flaw = |label: String| Flaw::new(codes::BAD_ID, label).help("an id has letters, digits and `-`: `G03`, `xr-1`");
+        let flaw =
+            |label: String| Flaw::new(codes::BAD_ID, label).help("an id has letters, digits and `-`: `G03`, `xr-1`");
         if text.is_empty() {
             return Err(flaw("it is empty".to_owned()));
         }
@@ -155,7 +156,10 @@ fn plain(text: &str) -> Result<&str, Flaw> {
         return Err(Flaw::new(codes::BAD_NAME, "it is empty"));
     }
     if let Some(control) = text.chars().find(|c| c.is_control()) {
-        return Err(Flaw::new(codes::BAD_NAME, format!("it contains the control character {}", control.escape_unicode())));
+        return Err(Flaw::new(
+            codes::BAD_NAME,
+            format!("it contains the control character {}", control.escape_unicode()),
+        ));
     }
     if text.chars().count() > 200 {
         return Err(Flaw::new(codes::BAD_NAME, "it is longer than 200 characters"));
@@ -296,9 +300,8 @@ impl TextValue for PointName {
             Some((device, point)) if !device.is_empty() && !point.is_empty() => {
                 Ok(Self { device: device.to_owned(), point: point.to_owned() })
             }
-            Some(_) | None => Err(Flaw::new(codes::UNKNOWN_POINT, "expected DEVICE.POINT").help(
-                "write the device's id, a dot and the name of a point of its profile, such as \"arm.di3\"",
-            )),
+            Some(_) | None => Err(Flaw::new(codes::UNKNOWN_POINT, "expected DEVICE.POINT")
+                .help("write the device's id, a dot and the name of a point of its profile, such as \"arm.di3\"")),
         }
     }
 

@@ -2,7 +2,10 @@
 //! wrong.
 
 mod act;
+pub mod check;
 mod door;
+pub mod init;
+pub mod schema;
 
 use std::process::ExitCode;
 
@@ -18,6 +21,12 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    /// Say every fault of a lane file, or what the lane will do
+    Check(check::Args),
+    /// Write a commented lane file to begin with
+    Init(init::Args),
+    /// Print the JSON Schema of a file that people write
+    Schema(schema::Args),
     /// Judge the subject of an inspection for an agency
     Verdict(act::VerdictArgs),
     /// Name the subject in the lane
@@ -31,6 +40,9 @@ enum Verb {
 /// Runs the verb.
 pub fn run(cli: Cli) -> ExitCode {
     match cli.verb {
+        Verb::Check(args) => check::run(&args),
+        Verb::Init(args) => init::run(&args),
+        Verb::Schema(args) => schema::run(&args),
         Verb::Verdict(args) => act::verdict(args),
         Verb::Identify(args) => act::identify(args),
         Verb::Hold(args) => act::hold(args),

@@ -18,7 +18,7 @@ use portside_devices::kind::Closes;
 use portside_devices::moment::Moment;
 
 use super::settings::Settings;
-use super::{Act, ArmContact, Contact, Effect, Event, Officer, Order, Presence};
+use super::{Act, ArmContact, Contact, Effect, Event, Officer, Order, OrderOutcome, Presence};
 
 /// Every guarding sensor must have been clear for this long, whatever the lane file says (faults.md S4, V17).
 const CLEAR_FOR: Duration = Duration::from_millis(1_500);
@@ -150,6 +150,11 @@ impl Interlock {
             Event::Sensor { sensor, presence } => self.sensor(now, *sensor, *presence),
             Event::Arm { contact, state } => self.contact(now, *contact, *state),
             Event::Officer { officer, act, .. } => self.officer(officer, act),
+            Event::Ordered { order: Order::Close { renewal: 0 }, outcome: OrderOutcome::NotWritten }
+                if self.closes == Closes::Pulse =>
+            {
+                self.end_close();
+            }
             Event::Ordered { .. } | Event::Picture(_) | Event::Refused { .. } | Event::Tick => {}
         }
     }
@@ -336,14 +341,16 @@ impl Interlock {
             (ArmContact::StopPressed, Contact::On) => self.stop(),
             (ArmContact::Opened | ArmContact::Closed, Contact::Unknown) => self.doubt(),
             (ArmContact::Opened, Contact::On) if self.asked == Asked::Open => self.asked = Asked::Nothing,
-            (ArmContact::Closed, Contact::On) => self.end_close(),
+            (ArmContact::Closed | ArmContact::EmergencyOpen, Contact::On) => self.end_close(),
             _ => {}
         }
     }
 
     fn officer(&mut self, officer: &Officer, act: &Act) {
         if *act == Act::Stop {
-            self.stop();
+            // The close itself ends with the order that takes it back; a barrier without a stop is reversed.
+            self.stopped = true;
+            self.doubt();
         }
         if !self.agencies.contains(&officer.agency) || officer.name.trim().is_empty() {
             return;

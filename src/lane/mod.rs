@@ -1,5 +1,6 @@
 //! What should happen in the lane: a pure machine that is told what happened and says what to do.
 
+mod act;
 mod arm;
 mod effect;
 mod event;
@@ -7,7 +8,9 @@ mod inspection;
 pub mod interlock;
 #[allow(clippy::module_inception)] // the machine of the room is the lane itself
 mod lane;
+mod passage;
 pub mod recall;
+mod record;
 mod refusal;
 mod review;
 mod sensors;

@@ -4,7 +4,6 @@
 //! are not recalled: what was running out begins anew with the start of the run.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use portside_devices::moment::Moment;
 use serde_json::Value;
@@ -152,9 +151,4 @@ fn lifted(inspection: &mut Inspection, data: &Value) {
 
 fn text<'a>(data: &'a Value, key: &str) -> Option<&'a str> {
     data.get(key).and_then(Value::as_str)
-}
-
-/// Used where a restored step needs a time of its own.
-pub(super) fn anew(wait: Duration) -> Moment {
-    Moment::START + wait
 }

@@ -154,11 +154,6 @@ impl Sensors {
         mute.map(|sense| Arc::clone(&sense.name)).collect()
     }
 
-    /// True when every sensor that must prove itself has changed since the proof began.
-    pub(super) fn proved(&self) -> bool {
-        self.senses.iter().all(|sense| sense.changed || !sense.proves)
-    }
-
     pub(super) fn place(&self, sensor: usize) -> Option<Place> {
         self.senses.get(sensor).map(|sense| sense.place)
     }
@@ -179,7 +174,7 @@ impl Sensors {
     }
 
     /// Moments after `now` at which silence or length alone changes something.
-    pub(super) fn next(&self, now: Moment, waits: [Duration; 2]) -> Option<Moment> {
+    pub(super) fn next(&self, now: Moment, waits: &[Duration]) -> Option<Moment> {
         self.senses.iter().filter_map(|sense| sense.next(now, self.stale_after, waits)).min()
     }
 }
@@ -227,12 +222,12 @@ impl Sense {
         Some(change)
     }
 
-    fn next(&self, now: Moment, stale_after: Duration, waits: [Duration; 2]) -> Option<Moment> {
+    fn next(&self, now: Moment, stale_after: Duration, waits: &[Duration]) -> Option<Moment> {
         let silent = self.read.filter(|_| self.says != Presence::Unknown).map(|read| read + stale_after);
         let long =
             (self.says == Presence::Present && self.guards() && !self.told_stuck).then(|| self.since + STUCK_AFTER);
-        let clear = waits.map(|wait| (self.says == Presence::Clear).then(|| self.since + wait));
-        [silent, long, clear[0], clear[1]].into_iter().flatten().filter(|moment| *moment > now).min()
+        let clear = waits.iter().filter(|_| self.says == Presence::Clear).map(|wait| self.since + *wait);
+        [silent, long].into_iter().flatten().chain(clear).filter(|moment| *moment > now).min()
     }
 }
 

@@ -4,6 +4,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use portside_devices::kind::Closes;
+
+use super::arm::{Position, State};
+use super::inspection::{Inspection, Sameness, Step, Way};
+use super::lane::{Lane, License, ms};
+use super::review::{self, HoldReason, Standing};
 use super::settings::{DeskRole, Place};
 use super::{Order, Presence};
 
@@ -115,5 +121,138 @@ pub(super) const fn role_word(role: DeskRole) -> &'static str {
     match role {
         DeskRole::Required => "required",
         DeskRole::Advisory => "advisory",
+    }
+}
+
+impl Lane {
+    /// What screens show at the moment of the last event.
+    pub fn view(&self) -> View {
+        let step = match &self.inspection {
+            _ if !self.begun => "boot",
+            None => "free",
+            Some(inspection) => inspection.word(),
+        };
+        View {
+            step,
+            inspection: self.inspection.as_ref().map(|inspection| self.inspection_view(inspection)),
+            arm: ArmView {
+                asked: self.asked,
+                seen: self.arm.seen().word(),
+                state: state_word(self.arm.state()),
+                waits_for: self.waits_for(),
+            },
+            sensors: self.sensor_views(),
+            faults: self.faults(),
+            next: self.todos(),
+        }
+    }
+
+    fn inspection_view(&self, inspection: &Inspection) -> InspectionView {
+        let desks = inspection.review.iter().map(|(desk, standing)| DeskView {
+            agency: Arc::clone(&desk.agency),
+            role: role_word(desk.role),
+            standing: review::word(standing),
+        });
+        let holds = inspection.holds.iter().map(|hold| HoldView {
+            agency: Arc::clone(&hold.agency),
+            reasons: hold.reasons.iter().map(HoldReason::word).collect(),
+        });
+        InspectionView {
+            id: Arc::clone(&inspection.id),
+            reason: inspection.reason.word(),
+            identity: inspection.identity.clone(),
+            pictures: inspection.pictures.clone(),
+            desks: desks.collect(),
+            holds: holds.collect(),
+            left_ms: inspection.until().map(|until| ms(until.since(self.now))),
+            needs_confirmation: inspection.sameness == Sameness::Restored,
+        }
+    }
+
+    fn sensor_views(&self) -> Vec<SensorView> {
+        let each = self.sensors.iter().map(|(name, place, presence, since)| SensorView {
+            name: Arc::clone(name),
+            place: place_word(place),
+            presence,
+            for_ms: ms(self.now.since(since)),
+        });
+        each.collect()
+    }
+
+    fn waits_for(&self) -> Option<&'static str> {
+        if self.settings.arm.closes == Closes::Own || self.arm.seen() != Position::Open || self.arm.closing() {
+            return None;
+        }
+        match self.license {
+            License::Proving => Some("passage"),
+            License::None => Some("confirm_clear"),
+            License::Passed | License::Confirmed if !self.sensors.guard_clear(self.now, self.settings.clear_for) => {
+                Some("clear")
+            }
+            License::Passed | License::Confirmed => self.arm.doubt().or(Some("passage")),
+        }
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let lost = self.sensors.iter().filter(|(_, _, says, _)| *says == Presence::Unknown);
+        let lost = lost.map(|(name, ..)| format!("sensor_unknown:{name}"));
+        self.arm.latched().map(str::to_owned).into_iter().chain(lost).collect()
+    }
+
+    fn todos(&self) -> Vec<Todo> {
+        let mut todos = Vec::new();
+        let mut add = |code, agencies: Vec<Arc<str>>, text: String| todos.push(Todo { code, agencies, text });
+        if let Some(what) = self.arm.latched() {
+            add("resume", Vec::new(), format!("The arm is latched ({what}): end the cause, then resume."));
+        }
+        if let Some(inspection) = &self.inspection {
+            for (code, agencies, text) in todo(inspection) {
+                add(code, agencies, text.to_owned());
+            }
+        }
+        let passing = self.inspection.as_ref().and_then(Inspection::way);
+        if self.waits_for() == Some("confirm_clear") && matches!(passing, None | Some(Way::Vanished)) {
+            add(
+                "confirm_clear",
+                Vec::new(),
+                "The arm stands open: look that nobody is there, then confirm.".to_owned(),
+            );
+        }
+        todos
+    }
+}
+
+fn todo(inspection: &Inspection) -> Vec<(&'static str, Vec<Arc<str>>, &'static str)> {
+    let mut todos = Vec::new();
+    if inspection.sameness == Sameness::Restored || inspection.way() == Some(Way::Confirm) {
+        todos.push(("confirm_subject", Vec::new(), "Look whether this subject stands in the lane, then confirm."));
+    }
+    match inspection.step {
+        Step::Unidentified { .. } => todos.push(("identify", Vec::new(), "Type the licence plate or other number.")),
+        Step::Reviewing { .. } => {
+            let waiting = inspection.review.iter().filter(|(_, standing)| **standing == Standing::Waiting);
+            let agencies = waiting.map(|(desk, _)| Arc::clone(&desk.agency)).collect();
+            todos.push(("judge", agencies, "Judge the subject."));
+        }
+        Step::Held => {
+            todos.push(("lift_hold", inspection.owners(), "The holder examines the subject and lifts its hold."))
+        }
+        Step::AwaitingPicture { .. } | Step::Released { .. } => {}
+    }
+    todos
+}
+
+const fn state_word(state: State) -> &'static str {
+    match state {
+        State::Boot => "boot",
+        State::Unknown => "unknown",
+        State::Closed => "closed",
+        State::Opening { .. } => "opening",
+        State::Open => "open",
+        State::Closing { .. } => "closing",
+        State::Astray { .. } => "astray",
+        State::Stopped => "stopped",
+        State::Emergency => "emergency",
+        State::Fault(_) => "fault",
     }
 }

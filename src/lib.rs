@@ -8,5 +8,6 @@ pub mod control;
 pub mod field;
 pub mod journal;
 pub mod lane;
+pub mod notify;
 pub mod simulate;
 pub mod uplink;

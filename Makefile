@@ -1,0 +1,97 @@
+# make demo    a simulated lane, with nothing to set up first
+# make test    every test but those of the cameras' OpenCV; make test-vision for these
+#
+# Both install what is missing. This file only does that and calls cargo: without make, install the packages below and
+# run what the recipes run.
+
+# Debian's packages, and what each is for. To build the daemon and run the demo:
+PACKAGES := ca-certificates
+# links Rust programs, compiles the assembler of the TLS library
+PACKAGES += gcc libc6-dev
+
+# To test it against programs that are not ours:
+# the broker of most sites
+TEST_PACKAGES := mosquitto
+# independent receivers and Modbus servers, in a virtual environment
+TEST_PACKAGES += python3 python3-venv
+# makes one system call fail, or kills at it
+TEST_PACKAGES += strace
+# systemd-analyze, which scores the unit's sandbox
+TEST_PACKAGES += systemd
+
+# For portside-vision, the only part that needs OpenCV (about 220 packages, 180 MB to fetch, 990 MB on disk):
+VISION_PACKAGES := libopencv-dev
+# the binding is generated from OpenCV's headers at build time, by clang
+VISION_PACKAGES += clang libclang-dev pkg-config
+
+# What to give to the demo, such as DEMO_ARGS="--once".
+DEMO_ARGS :=
+# Where the independent programs are installed; the tests look there too.
+export PORTSIDE_VENV ?= $(CURDIR)/.venv
+# rustup's folder for shells that were open before it was installed; Debian's brokers live in sbin.
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
+
+.PHONY: help demo test test-vision bench endurance setup setup-demo setup-vision rust
+.NOTPARALLEL:
+
+help:
+	@sed -n '1,5s/^# \?//p' Makefile
+
+# The development profile: from nothing it is built in a third of the release profile's time, the dependencies are
+# optimised in it as well, and a lane needs little.
+demo: setup-demo
+	cargo run --locked -- demo $(DEMO_ARGS)
+
+# Doc tests first: what runs last should be what most tests are.
+test: setup
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked --doc
+	cargo test --locked --lib --bins --tests
+
+test-vision: setup-vision
+	cargo clippy --locked --package portside-vision --all-targets -- -D warnings
+	cargo test --locked --package portside-vision --lib --bins --tests
+
+bench: setup
+	cargo bench --locked
+
+# The long form of the tests that have one.
+endurance: setup
+	cargo test --locked --release --lib --bins --tests -- --ignored endurance
+
+setup: rust
+	@$(call install,$(PACKAGES) $(TEST_PACKAGES))
+	@cmp -s tests/peers/requirements.txt $(PORTSIDE_VENV)/installed.txt || { \
+		echo "setup: installing the test peers into $(PORTSIDE_VENV)"; \
+		python3 -m venv $(PORTSIDE_VENV) && \
+		$(PORTSIDE_VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/peers/requirements.txt && \
+		cp tests/peers/requirements.txt $(PORTSIDE_VENV)/installed.txt; }
+
+setup-demo: rust
+	@$(call install,$(PACKAGES))
+
+setup-vision: rust
+	@$(call install,$(PACKAGES) $(VISION_PACKAGES))
+
+# Names what is missing, and asks for rights only if something is.
+define install
+missing=; for package in $(1); do \
+	[ "$$(dpkg-query --show --showformat='$${db:Status-Status}' $$package 2>/dev/null)" = installed ] || missing="$$missing $$package"; \
+done; \
+[ -z "$$missing" ] && exit 0; \
+command -v apt-get >/dev/null || { echo "setup: no apt-get here; install what corresponds to Debian's$$missing"; exit 1; }; \
+as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+[ -z "$$as_root" ] || command -v sudo >/dev/null || { echo "setup: without sudo, ask an administrator for: apt-get install$$missing"; exit 1; }; \
+echo "setup: installing$$missing"; \
+export DEBIAN_FRONTEND=noninteractive; \
+$$as_root apt-get -qq -o DPkg::Lock::Timeout=300 update && \
+$$as_root apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install --yes --no-install-recommends $$missing >/dev/null
+endef
+
+# Debian's own Rust is older than the crates need, so apt is no help here.
+rust:
+	@command -v cargo >/dev/null || { echo "setup: Rust is missing. Install it as https://rustup.rs says (Debian's own is too old), then try again."; exit 1; }
+	@need=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml); have=$$(rustc --version | cut -d ' ' -f 2); \
+	[ "$$(printf '%s\n' "$$need" "$$have" | sort -V | head -n 1)" = "$$need" ] || \
+		{ echo "setup: this is Rust $$have, and $$need or later is needed: rustup update stable"; exit 1; }

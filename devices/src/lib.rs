@@ -3,7 +3,12 @@
 //! This crate knows no sockets, files, runtimes or clocks: bytes and moments come in as arguments, readings and
 //! bytes go out as values.
 
+pub mod barrier;
+pub mod codec;
 pub mod fault;
 pub mod kind;
+pub mod library;
 pub mod moment;
+pub mod plan;
+pub mod profile;
 pub mod reading;

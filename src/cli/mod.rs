@@ -1,1 +1,51 @@
-//! One file a verb.
+//! The command line: one file a verb. Exit status 0 done, 1 it failed at run time, 2 the call or the configuration is
+//! wrong.
+
+mod act;
+pub mod check;
+mod door;
+pub mod init;
+pub mod schema;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Edge controller of a shared inspection lane
+#[derive(Parser, Debug)]
+#[command(name = "portside", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Say every fault of a lane file, or what the lane will do
+    Check(check::Args),
+    /// Write a commented lane file to begin with
+    Init(init::Args),
+    /// Print the JSON Schema of a file that people write
+    Schema(schema::Args),
+    /// Judge the subject of an inspection for an agency
+    Verdict(act::VerdictArgs),
+    /// Name the subject in the lane
+    Identify(act::IdentifyArgs),
+    /// Stop a subject, or lift one's own hold
+    Hold(act::HoldArgs),
+    /// Open by override, stop, resume, confirm
+    Barrier(act::BarrierArgs),
+}
+
+/// Runs the verb.
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.verb {
+        Verb::Check(args) => check::run(&args),
+        Verb::Init(args) => init::run(&args),
+        Verb::Schema(args) => schema::run(&args),
+        Verb::Verdict(args) => act::verdict(args),
+        Verb::Identify(args) => act::identify(args),
+        Verb::Hold(args) => act::hold(args),
+        Verb::Barrier(args) => act::barrier(args),
+    }
+}

@@ -1,1 +1,31 @@
 //! The TOML a technician writes, made into types that cannot be wrong, every fault with its place.
+//!
+//! ```text
+//! bytes ─ read.rs ─► text ─ table.rs, file.rs ─► sections ─ settle/ ─► Config
+//!                      └───────── faults of every step ─────────► Report
+//! ```
+
+mod address;
+mod checked;
+pub mod codes;
+mod cost;
+mod faults;
+mod file;
+mod profiles;
+mod quantity;
+mod read;
+mod report;
+pub mod schema;
+mod settings;
+mod settle;
+mod table;
+mod value;
+
+pub use checked::{
+    Agency, Config, Connection, Desk, Device, Gate, Identity, Lane, Link, OnModbus, Review, Screens, Security, Sensor,
+    Station, Store, Uplink,
+};
+pub use cost::{Figures, interval_of};
+pub use read::{Checked, load, parse};
+pub use report::{Ink, Report, Source};
+pub use value::{Direction, Id, Mode, Receipts, Recipient, Traffic};

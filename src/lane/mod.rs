@@ -1,16 +1,27 @@
 //! What should happen in the lane: a pure machine that is told what happened and says what to do.
 
+mod act;
+mod arm;
 mod effect;
 mod event;
+mod inspection;
+pub mod interlock;
+#[allow(clippy::module_inception)] // the machine of the room is the lane itself
+mod lane;
+mod passage;
+pub mod recall;
+mod record;
+mod refusal;
+mod review;
+mod sensors;
 mod settings;
+mod view;
 
 pub use effect::{Effect, Note, Order, Secret, Topic};
 pub use event::{Act, ArmContact, Contact, Event, Officer, OrderOutcome, Picture, Presence, Verdict};
+pub use interlock::Interlock;
+pub use lane::{Ids, Lane};
+pub use recall::{Memory, Recalled};
+pub use refusal::Refusal;
 pub use settings::{Arm, Desk, DeskRole, PictureRule, Place, Sensor, Settings};
-
-/// Why an officer's act is refused, in the officer's language.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is no subject in the lane.
-    NoSubject,
-}
+pub use view::{ArmView, DeskView, HoldView, InspectionView, SensorView, Todo, View};

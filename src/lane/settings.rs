@@ -48,6 +48,10 @@ pub struct Arm {
     pub can_stop: bool,
     /// It reports its own protection as ready, and closing requires that.
     pub has_protection: bool,
+    /// It reports its stop button: unreadable counts as pressed wherever closing is concerned.
+    pub has_stop_button: bool,
+    /// It reports a fault of its own: unreadable counts as faulty wherever closing is concerned.
+    pub has_fault: bool,
     /// Longest regular travel from limit to limit.
     pub travel: Duration,
 }
@@ -62,7 +66,7 @@ pub enum DeskRole {
 }
 
 /// One agency's desk at the station.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desk {
     /// Agency id.
     pub agency: Arc<str>,
@@ -111,4 +115,7 @@ pub struct Settings {
     pub leave_timeout: Duration,
     /// A subject that left the approach without reaching the arm is gone after this long.
     pub gone_after: Duration,
+    /// Under and beyond the arm, a gap shorter than this belongs to the same subject (drawbar, trailer); it delays the
+    /// tailgating alarm, never a protective act.
+    pub trailer_gap: Duration,
 }

@@ -1,1 +1,2 @@
 //! Serves the devices' pure simulators on real sockets.
+pub mod phantom;

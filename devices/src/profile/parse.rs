@@ -1,0 +1,287 @@
+//! Reads the text of a profile; [`super::check`] then judges what was read against its kind.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::reader::{At, Section, did_you_mean, fault, real, whole};
+use super::{
+    Access, ByteOrder, Command, DataType, Expect, Identify, Point, PollClass, Profile, ProfileTest, Protocol, Table,
+    Truth, WordOrder, check, code,
+};
+use crate::fault::Fault;
+use crate::kind::{Closes, Kind};
+use crate::reading::Value;
+
+const WORD: std::ops::RangeInclusive<i128> = 0..=0xFFFF;
+
+/// Reads and checks a whole profile.
+pub(super) fn profile(name: &str, text: &str) -> Result<Profile, Vec<Fault>> {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let mut faults: Vec<Fault> = errors
+        .iter()
+        .map(|error| {
+            let span = error.span().unwrap_or(0..0);
+            fault(code::SYNTAX, span, "this is not valid TOML".to_owned(), error.message())
+        })
+        .collect();
+    let span = 0..text.find('\n').unwrap_or(text.len());
+    let profile = body(name, root.get_ref(), span, &mut faults);
+    if let Some(profile) = &profile {
+        check::profile(profile, &mut faults);
+        // The test blocks run only where the map itself is sound: otherwise they would repeat its faults.
+        if faults.is_empty() {
+            check::tests(profile, &mut faults);
+        }
+    }
+    faults.sort_by_key(|fault| fault.span.start);
+    match profile {
+        Some(profile) if faults.is_empty() => Ok(profile),
+        Some(_) | None => Err(faults),
+    }
+}
+
+fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fault>) -> Option<Profile> {
+    let mut top = Section::new("the profile", root, span, faults);
+    let kind = top.word("kind", Kind::WORDS);
+    let kind = top.required("kind", kind);
+    let vendor = top.text("vendor");
+    let vendor = top.required("vendor", vendor);
+    let model = top.text("model");
+    let model = top.required("model", model);
+    let protocol = top.word("protocol", Protocol::WORDS);
+    let protocol = top.required("protocol", protocol);
+    let source = top.text("source");
+    let source = top.required("source", source);
+    let note = top.text("note");
+    let closes = top.word("closes", Closes::WORDS);
+    // The arm must be let go of within half a second of the last renewal (promise 5).
+    let watchdog = top.duration("watchdog", Duration::from_millis(1)..=Duration::from_millis(500));
+    let gap = top.integer("gap", 0..=64);
+    let identify_table = top.table("identify");
+    let point_tables = top.tables("point");
+    let test_tables = top.tables("test");
+    if point_tables.is_empty() && !top.has("point") {
+        let span = top.span.clone();
+        top.report(code::MISSING_KEY, span, "the profile has no points".to_owned(), "expected at least one [[point]]");
+    }
+    if let Some(kind) = &kind {
+        folder(name, kind, &mut top);
+    }
+    top.finish();
+
+    let identify = identify_table.and_then(|(table, span)| identify(table, span, faults));
+    let read = point_tables.len();
+    let points: Vec<Point> = point_tables.into_iter().filter_map(|(table, span)| point(table, span, faults)).collect();
+    let all_points = points.len() == read;
+    let mut tests = Vec::new();
+    for (table, span) in test_tables {
+        tests.extend(test(table, span, &points, all_points, faults));
+    }
+    let profile = Profile {
+        name: name.into(),
+        kind: kind?.value,
+        vendor: vendor?.value.into(),
+        model: model?.value.into(),
+        protocol: protocol?.value,
+        source: source?.value.into(),
+        note: note.map(|note| note.value.into()),
+        closes: closes.map(|closes| closes.value),
+        watchdog: watchdog.map(|watchdog| watchdog.value),
+        gap: gap.as_ref().map_or(0, word),
+        points,
+        identify,
+        tests,
+    };
+    // A point that could not be read is not a missing one: saying both would send the technician looking twice.
+    all_points.then_some(profile)
+}
+
+fn folder(name: &str, kind: &At<Kind>, top: &mut Section<'_, '_, '_>) {
+    let folder = name.split('/').next().unwrap_or("");
+    if folder != kind.value.word() {
+        let label = format!("the folder is `{folder}`, the kind is `{}`", kind.value.word());
+        top.report(code::WRONG_FOLDER, kind.span.clone(), format!("`{name}` stands in the wrong folder"), label);
+    }
+}
+
+fn identify(table: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fault>) -> Option<Identify> {
+    let mut section = Section::new("`identify`", table, span, faults);
+    let words = [("holding", Table::Holding), ("input", Table::Input)];
+    let place = section.word("table", &words);
+    let place = section.required("table", place);
+    let address = section.integer("address", WORD);
+    let address = section.required("address", address);
+    let equals = section.integer("equals", WORD);
+    let equals = section.required("equals", equals);
+    section.finish();
+    Some(Identify { table: place?.value, address: word(&address?), equals: word(&equals?) })
+}
+
+/// A number that the reader has found to lie within a word.
+fn word(number: &At<i128>) -> u16 {
+    u16::try_from(number.value).unwrap_or(u16::MAX)
+}
+
+fn point(table: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fault>) -> Option<Point> {
+    let before = faults.len();
+    let what = match table.get("name").and_then(|name| name.get_ref().as_str()) {
+        Some(name) => format!("point `{name}`"),
+        None => "a point".to_owned(),
+    };
+    let mut section = Section::new(what, table, span, faults);
+    let point = point_keys(&mut section);
+    section.finish();
+    // Half of a point would be judged wrongly by the checks against its kind.
+    point.filter(|_| faults.len() == before)
+}
+
+fn point_keys(section: &mut Section<'_, '_, '_>) -> Option<Point> {
+    let name = section.text("name");
+    let name = section.required("name", name);
+    let place = section.word("table", Table::WORDS);
+    let place = section.required("table", place);
+    let address = section.integer("address", WORD);
+    let address = section.required("address", address);
+    let data = section.word("type", DataType::WORDS);
+    let byte_order = section.word("byte_order", ByteOrder::WORDS);
+    let word_order = section.word("word_order", WordOrder::WORDS);
+    let bit = section.integer("bit", 0..=15);
+    let mask = section.integer("mask", 1..=i128::from(u64::MAX));
+    let equals = section.integer("equals", WORD);
+    let on = section.integer("on", WORD);
+    let off = section.integer("off", WORD);
+    let inverted = section.boolean("inverted").unwrap_or(false);
+    let scale = section.number("scale");
+    let offset = section.number("offset");
+    let unit = section.text("unit");
+    let range = section.range("range");
+    let invalid = section.integers("invalid", 0..=i128::from(u64::MAX));
+    let allowed = section.integers("allowed", i128::from(i64::MIN)..=i128::from(i64::MAX));
+    let deadband = section.number("deadband");
+    let poll = section.word("poll", PollClass::WORDS);
+    let access = section.word("access", Access::WORDS);
+    let pulse = section.duration("pulse", Duration::from_millis(20)..=Duration::from_secs(30));
+
+    let table = place?.value;
+    let data = match data {
+        Some(data) => data.value,
+        None if table.is_bits() => DataType::Bool,
+        None => {
+            section.required::<()>("type", None);
+            return None;
+        }
+    };
+    if scale.as_ref().is_some_and(|scale| scale.value == 0.0) {
+        let span = section.key_span("scale");
+        section.report(
+            code::CONTRADICTION,
+            span,
+            format!("{} has scale 0", section.what),
+            "every value would be the same",
+        );
+    }
+    let truth = match (data, bit, equals) {
+        (DataType::Bool, Some(bit), _) => Some(Truth::Bit(u8::try_from(bit.value).unwrap_or(0))),
+        (DataType::Bool, None, Some(equals)) => {
+            Some(Truth::Equals { mask: mask.as_ref().map_or(0xFFFF, word), value: word(&equals) })
+        }
+        (_, _, _) => None,
+    };
+    check::keys(section, table, data);
+    Some(Point {
+        name: name?.value.into(),
+        table,
+        address: word(&address?),
+        data,
+        byte_order: byte_order.map_or(ByteOrder::Big, |order| order.value),
+        word_order: word_order.map_or(WordOrder::HighFirst, |order| order.value),
+        truth,
+        mask: mask.filter(|_| data != DataType::Bool).and_then(|mask| u64::try_from(mask.value).ok()),
+        inverted,
+        scale: scale.map_or(1.0, |scale| scale.value),
+        offset: offset.map_or(0.0, |offset| offset.value),
+        unit: unit.map(|unit| unit.value.into()),
+        range,
+        invalid: invalid.map_or_else(Vec::new, |list| narrow(list.value)),
+        allowed: allowed.map_or_else(Vec::new, |list| narrow(list.value)),
+        deadband: deadband.map_or(0.0, |deadband| deadband.value.abs()),
+        poll: poll.map_or(PollClass::Normal, |poll| poll.value),
+        access: access.map_or(Access::Read, |access| access.value),
+        pulse: pulse.map(|pulse| pulse.value),
+        command: on.map(|on| Command { on: word(&on), off: off.as_ref().map(word) }),
+        span: section.span.clone(),
+    })
+}
+
+fn narrow<T: TryFrom<i128>>(list: Vec<i128>) -> Vec<T> {
+    list.into_iter().filter_map(|number| T::try_from(number).ok()).collect()
+}
+
+fn test(
+    table: &DeTable<'_>,
+    span: Range<usize>,
+    points: &[Point],
+    all_points: bool,
+    faults: &mut Vec<Fault>,
+) -> Option<ProfileTest> {
+    let mut section = Section::new("a test", table, span.clone(), faults);
+    let name = section.text("point");
+    let name = section.required("point", name);
+    let raw = section.integers("raw", WORD);
+    let raw = section.required("raw", raw);
+    let value = section.any("value").map(|value| (value.get_ref(), value.span()));
+    let quality = section.word("quality", &[("bad", Doubt::Bad), ("invalid", Doubt::Invalid)]);
+    if value.is_none() && quality.is_none() && !section.has("quality") {
+        section.required::<()>("value", None);
+    }
+    section.finish();
+    let (name, raw) = (name?, raw?);
+    let Some(index) = points.iter().position(|point| *point.name == *name.value) else {
+        if all_points {
+            let message = format!("a test of a point that does not exist: `{}`", name.value);
+            let mut wrong = fault(code::TEST, name.span, message, "no such point in this profile");
+            wrong.help = did_you_mean(&name.value, points.iter().map(|point| &*point.name));
+            faults.push(wrong);
+        }
+        return None;
+    };
+    let expect = match (quality, value) {
+        (Some(quality), _) => quality.value.expect(),
+        (None, Some((value, span))) => Expect::Good(literal(value, span, faults)?),
+        (None, None) => return None,
+    };
+    Some(ProfileTest { point: index, raw: narrow(raw.value), expect, span })
+}
+
+/// The two qualities that a test can ask for, as plain words for the reader's closed list.
+#[derive(Clone, Copy)]
+enum Doubt {
+    Bad,
+    Invalid,
+}
+
+impl Doubt {
+    const fn expect(self) -> Expect {
+        match self {
+            Self::Bad => Expect::Bad,
+            Self::Invalid => Expect::Invalid,
+        }
+    }
+}
+
+fn literal(value: &DeValue<'_>, span: Range<usize>, faults: &mut Vec<Fault>) -> Option<Value> {
+    if let Some(on) = value.as_bool() {
+        return Some(Value::Bool(on));
+    }
+    if let Some(number) = whole(value).and_then(|number| i64::try_from(number).ok()) {
+        return Some(Value::Int(number));
+    }
+    if let Some(number) = real(value) {
+        return Some(Value::Float(number));
+    }
+    let label = format!("{}, expected true, false or a number", value.type_str());
+    faults.push(fault(code::WRONG_TYPE, span, "wrong type for `value` of a test".to_owned(), label));
+    None
+}

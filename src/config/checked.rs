@@ -1,0 +1,256 @@
+//! The lane file once every check has passed. A value of these types needs no further looking up and no further
+//! doubt: what one part says of another is a place in a list, every unit is fixed, every range has been enforced.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use portside_devices::kind::Kind;
+use portside_devices::profile::Profile;
+
+use super::value::{Direction, Id, Mode, Receipts, Recipient, Traffic};
+use crate::lane;
+
+/// Everything the daemon is built from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which lane this is.
+    pub lane: Lane,
+    /// The agencies, in the lane file's order; never empty.
+    pub agencies: Vec<Agency>,
+    /// Where records and evidence are kept.
+    pub store: Store,
+    /// The way to the centre; `None`: the lane stands alone.
+    pub uplink: Option<Uplink>,
+    /// Where the pages are served; `None`: not at all.
+    pub screens: Option<Screens>,
+    /// Modbus TCP connections, one task each; several devices may share one.
+    pub links: Vec<Link>,
+    /// The devices, in the lane file's order.
+    pub devices: Vec<Device>,
+    /// Where subjects are judged.
+    pub station: Station,
+    /// How verdicts become a release.
+    pub review: Review,
+    /// The barrier and what guards it.
+    pub gate: Gate,
+    /// Lower-case hex SHA-256 of the lane file's bytes, the configuration hash of `status`.
+    pub hash: Arc<str>,
+}
+
+/// Which lane this is.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// The port's code.
+    pub port: Id,
+    /// The lane's id within the port.
+    pub id: Id,
+    /// Name for people.
+    pub name: Arc<str>,
+    /// What passes through.
+    pub traffic: Traffic,
+    /// Which way.
+    pub direction: Direction,
+    /// Normal or emergency.
+    pub mode: Mode,
+    /// For people's times; records are in UTC.
+    pub time_zone: jiff::tz::TimeZone,
+}
+
+/// One agency.
+#[derive(Clone, Debug)]
+pub struct Agency {
+    /// Its id.
+    pub id: Id,
+    /// Name for people.
+    pub name: Arc<str>,
+    /// Who can open this agency's confidential records.
+    pub seal_to: Vec<Recipient>,
+}
+
+/// Where records and evidence are kept.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// The folder; absolute, or relative to the lane file's folder and already joined to it.
+    pub dir: PathBuf,
+    /// Bytes it may take.
+    pub limit: u64,
+    /// How long closed and receipted inspections are kept.
+    pub keep: Duration,
+}
+
+/// The way to the centre.
+#[derive(Clone, Debug)]
+pub struct Uplink {
+    /// Host name or address, without brackets.
+    pub host: Arc<str>,
+    /// TCP port.
+    pub port: u16,
+    /// Plain or TLS.
+    pub security: Security,
+    /// MQTT client id.
+    pub client_id: Arc<str>,
+    /// MQTT keep-alive.
+    pub keepalive: Duration,
+    /// What makes a record no longer owed.
+    pub receipts: Receipts,
+    /// Whose signed requests and receipts count.
+    pub trust: Option<PathBuf>,
+}
+
+/// How the connection to the broker is protected.
+#[derive(Clone, Debug)]
+pub enum Security {
+    /// `mqtt://`: not at all.
+    Plain,
+    /// `mqtts://`.
+    Tls {
+        /// PEM file of the authority that signed the broker's certificate.
+        ca: PathBuf,
+        /// The lane's own certificate, for brokers that ask for one.
+        identity: Option<Identity>,
+    },
+}
+
+/// The lane's own certificate.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// PEM file with the certificate chain.
+    pub cert: PathBuf,
+    /// PEM file with the private key.
+    pub key: PathBuf,
+}
+
+/// Where the pages are served.
+#[derive(Clone, Copy, Debug)]
+pub struct Screens {
+    /// Address and port.
+    pub listen: std::net::SocketAddr,
+}
+
+/// One Modbus TCP connection.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Host name or address, without brackets.
+    pub host: Arc<str>,
+    /// TCP port.
+    pub port: u16,
+    /// The devices behind it: places in [`Config::devices`], never empty.
+    pub devices: Vec<usize>,
+}
+
+/// One device.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Its id, the subject of its records.
+    pub id: Id,
+    /// Name for people; the id where the file gives none.
+    pub name: Arc<str>,
+    /// How it is reached and what it is.
+    pub connection: Connection,
+}
+
+impl Device {
+    /// What the device is for.
+    pub fn kind(&self) -> Kind {
+        match &self.connection {
+            Connection::Modbus(device) => device.profile.kind,
+            Connection::Folder(_) => Kind::Xray,
+        }
+    }
+
+    /// What is known of it as a Modbus device; `None` for a watched folder.
+    pub const fn modbus(&self) -> Option<&OnModbus> {
+        match &self.connection {
+            Connection::Modbus(device) => Some(device),
+            Connection::Folder(_) => None,
+        }
+    }
+}
+
+/// How a device is reached.
+#[derive(Clone, Debug)]
+pub enum Connection {
+    /// A unit behind a Modbus TCP connection: a barrier or an I/O module.
+    Modbus(OnModbus),
+    /// A folder into which an X-ray machine drops its pictures.
+    Folder(PathBuf),
+}
+
+/// A unit behind a Modbus TCP connection.
+#[derive(Clone, Debug)]
+pub struct OnModbus {
+    /// Place in [`Config::links`].
+    pub link: usize,
+    /// Modbus unit id.
+    pub unit: u8,
+    /// Its points.
+    pub profile: Arc<Profile>,
+    /// How often its fast points are read.
+    pub interval: Duration,
+    /// How long one answer may take.
+    pub timeout: Duration,
+}
+
+/// Where subjects are judged.
+#[derive(Clone, Debug)]
+pub struct Station {
+    /// Its id.
+    pub id: Id,
+    /// Place of the X-ray device in [`Config::devices`]; `None`: the desks judge without a picture.
+    pub xray: Option<usize>,
+    /// How long the desks wait for a picture after the subject is identified.
+    pub picture: Duration,
+    /// The desks; at least one is required.
+    pub desks: Vec<Desk>,
+}
+
+/// One agency's desk.
+#[derive(Clone, Copy, Debug)]
+pub struct Desk {
+    /// Place in [`Config::agencies`].
+    pub agency: usize,
+    /// What its silence means.
+    pub role: lane::DeskRole,
+}
+
+/// How verdicts become a release.
+#[derive(Clone, Copy, Debug)]
+pub struct Review {
+    /// Verdicts stay sealed until all required ones are in or time is up.
+    pub blind: bool,
+    /// After this a missing required verdict is `not_reviewed`, and the subject is held.
+    pub timeout: Duration,
+}
+
+/// The barrier and what guards it.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// Place of the barrier in [`Config::devices`].
+    pub arm: usize,
+    /// Longest regular travel from limit to limit.
+    pub travel: Duration,
+    /// Every guarding sensor must have been clear without a break for this long before a close.
+    pub clear: Duration,
+    /// A subject without an identity for this long: the officers are asked, an alarm is raised.
+    pub identify: Duration,
+    /// A released subject that has not departed after this long: alarm.
+    pub leave: Duration,
+    /// A subject that left the approach without reaching the arm is gone after this long.
+    pub gone: Duration,
+    /// A sensor or contact not read for this long is unknown.
+    pub stale: Duration,
+    /// Presence sensors; their order is that of [`lane::Settings::sensors`].
+    pub sensors: Vec<Sensor>,
+}
+
+/// One presence sensor.
+#[derive(Clone, Debug)]
+pub struct Sensor {
+    /// Place of the device in [`Config::devices`].
+    pub device: usize,
+    /// Name of the point in the device's profile; on means present.
+    pub point: Arc<str>,
+    /// What it says, where it looks, what it proves.
+    pub sensor: lane::Sensor,
+}

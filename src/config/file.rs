@@ -1,0 +1,353 @@
+//! The sections of a lane file as they are written. What they say of each other is judged in `settle/`.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::address::{Address, Broker};
+use super::faults::{Faults, Placed};
+use super::quantity::{Size, Span};
+use super::table::{Key, Spot, TomlValue, table, wrong_type};
+use super::value::{
+    DeviceKind, Direction, FilePath, Id, Listen, Mode, Place, PointName, Receipts, Recipient, Role, Text, TextValue,
+    Traffic, Zone,
+};
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+table! {
+    /// One lane of a port, for the portside daemon: its devices, its agencies, its rules.
+    LaneFile, "" {
+        /// Which lane this is.
+        required lane: LaneTable, like "[lane]";
+        /// The agencies that share the lane, one [[agency]] each.
+        required agency: Vec<Placed<AgencyTable>>, like "[[agency]]";
+        /// Where records and evidence are kept.
+        required store: StoreTable, like "[store]";
+        /// The way to the central e-port. Without it the lane works alone and keeps everything.
+        optional uplink: UplinkTable;
+        /// Where the pages for desks, lane and technicians are served.
+        optional screens: ScreensTable;
+        /// Shared serial buses, one [bus.NAME] each. Not in this version.
+        optional bus: Named<BusTable>;
+        /// The devices, one [[device]] each.
+        required device: Vec<Placed<DeviceTable>>, like "[[device]]";
+        /// Where subjects are judged: an X-ray machine, if any, with its desks.
+        required station: Vec<Placed<StationTable>>, like "[[station]]";
+        /// How verdicts become a release.
+        optional review: ReviewTable = "{}";
+        /// The barrier and the sensors that guard it.
+        required gate: GateTable, like "[gate]";
+        /// Device profiles of the site's own.
+        optional profiles: ProfilesTable;
+    }
+}
+
+table! {
+    /// Which lane this is.
+    LaneTable, "[lane]" {
+        /// The port: its UN/LOCODE or its own code.
+        required port: Id, like "\"CNTYN\"";
+        /// The lane's id within the port.
+        required id: Id, like "\"G03\"";
+        /// The lane's name for people.
+        required name: Text, like "\"货运卡口 3 号通道\"";
+        /// What passes through. This version runs lanes for vehicles.
+        required traffic: Traffic, like "\"vehicle\"";
+        /// Which way subjects pass.
+        required direction: Direction, like "\"entry\"";
+        /// Normal or emergency.
+        optional mode: Mode = "\"normal\"";
+        /// The lane's time zone, for people; records are in UTC.
+        required time_zone: Zone, like "\"Asia/Shanghai\"";
+    }
+}
+
+table! {
+    /// One agency that shares the lane.
+    AgencyTable, "[[agency]]" {
+        /// The agency's id.
+        required id: Id, like "\"customs\"";
+        /// The agency's name for people.
+        required name: Text, like "\"海关\"";
+        /// Public keys (age) that can open this agency's confidential records. Not in this version.
+        optional seal_to: Vec<Placed<Recipient>> = "[]";
+    }
+}
+
+table! {
+    /// Where records and evidence are kept.
+    StoreTable, "[store]" {
+        /// The folder, on a local disk.
+        required dir: FilePath, like "\"/var/lib/portside\"";
+        /// How much it may take.
+        optional limit: Size<100, 1_000_000_000> = "\"200 GB\"";
+        /// How long closed and delivered inspections are kept; held ones are kept until they are closed.
+        optional keep: Span<DAY, { 36_500 * DAY }> = "\"180 d\"";
+    }
+}
+
+table! {
+    /// The way to the central e-port.
+    UplinkTable, "[uplink]" {
+        /// The broker, MQTT 5: mqtts://HOST:PORT, or mqtt://HOST:PORT without protection.
+        required url: Broker, like "\"mqtts://eport.example:8883\"";
+        /// PEM file of the authority that signed the broker's certificate; required with mqtts.
+        optional ca: FilePath, like "\"/etc/portside/ca.pem\"";
+        /// PEM file with the lane's own certificate, for brokers that ask for one.
+        optional cert: FilePath, like "\"/etc/portside/lane.pem\"";
+        /// PEM file with the private key of `cert`; a path, never the key itself.
+        optional key: FilePath, like "\"/run/credentials/portside@g03.service/lane.key\"";
+        /// MQTT client id; if absent, made of port and lane.
+        optional client_id: Id, like "\"portside-CNTYN-G03\"";
+        /// How often an idle connection is tried.
+        optional keepalive: Span<{ 5 * SECOND }, { 10 * MINUTE }> = "\"30 s\"";
+        /// File with the keys whose signed requests and receipts count. Not in this version.
+        optional trust: FilePath, like "\"/etc/portside/trust.toml\"";
+        /// What makes a record no longer owed: the broker's acknowledgement (puback) or the centre's receipt (centre).
+        required receipts: Receipts, like "\"puback\"";
+    }
+}
+
+table! {
+    /// Where the pages are served.
+    ScreensTable, "[screens]" {
+        /// IP address and port of this machine.
+        required listen: Listen, like "\"0.0.0.0:8443\"";
+    }
+}
+
+table! {
+    /// A shared serial bus. Not in this version.
+    BusTable, "[bus.NAME]" {
+        /// The serial port, by its stable name.
+        required port: FilePath, like "\"/dev/serial/by-id/usb-FTDI_FT232R\"";
+        /// Bits per second.
+        optional baud: Baud = "9600";
+    }
+}
+
+table! {
+    /// One device.
+    DeviceTable, "[[device]]" {
+        /// The device's id.
+        required id: Id, like "\"arm\"";
+        /// What it is for.
+        required kind: DeviceKind, like "\"barrier\"";
+        /// The device's name for people; if absent, its id.
+        optional name: Text, like "\"栏杆机\"";
+        /// The model, KIND/VENDOR-MODEL: shipped with portside or of the site's own. For barrier and io.
+        optional profile: ProfileName, like "\"barrier/generic-relay\"";
+        /// modbus://HOST:PORT/UNIT, or file:///FOLDER for an X-ray machine that drops pictures into a folder.
+        required address: Address, like "\"modbus://10.0.0.20:502/1\"";
+        /// How often the fast points are read; if absent, 100 ms.
+        optional interval: Span<10, MINUTE>, like "\"100 ms\"";
+        /// How long one answer may take; if absent, 250 ms.
+        optional timeout: Span<10, { 5 * SECOND }>, like "\"250 ms\"";
+    }
+}
+
+table! {
+    /// Where subjects are judged.
+    StationTable, "[[station]]" {
+        /// The station's id.
+        required id: Id, like "\"xr1\"";
+        /// The X-ray machine, a device of kind xray; if absent, the desks judge without a picture.
+        optional xray: DeviceName, like "\"scanner\"";
+        /// How long the desks wait for the picture after the subject is identified; none by then means hold.
+        optional picture: Span<SECOND, { 10 * MINUTE }> = "\"60 s\"";
+        /// The agencies' desks.
+        required desks: Vec<Placed<DeskTable>>, like "[ { agency = \"customs\" } ]";
+    }
+}
+
+table! {
+    /// One agency's desk.
+    DeskTable, "a desk" {
+        /// The agency's id.
+        required agency: AgencyName, like "\"customs\"";
+        /// What its silence means.
+        optional role: Role = "\"required\"";
+    }
+}
+
+table! {
+    /// How verdicts become a release.
+    ReviewTable, "[review]" {
+        /// Verdicts stay sealed until all required ones are in or time is up.
+        optional blind: bool = "true";
+        /// Then a missing verdict is `not_reviewed`, and the subject is held.
+        optional timeout: Span<{ 5 * SECOND }, HOUR> = "\"90 s\"";
+    }
+}
+
+table! {
+    /// The barrier and the sensors that guard it.
+    GateTable, "[gate]" {
+        /// The arm: a device of kind barrier.
+        required arm: DeviceName, like "\"arm\"";
+        /// The longest regular travel of the arm from limit to limit.
+        required travel: Span<500, MINUTE>, like "\"4 s\"";
+        /// How long every guarding sensor must be clear without a break before the arm closes; at least 1.5 s.
+        optional clear: Span<0, MINUTE> = "\"1.5 s\"";
+        /// A subject without an identity for this long: the officers are asked, an alarm is raised.
+        optional identify: Span<SECOND, { 10 * MINUTE }> = "\"20 s\"";
+        /// A released subject that has not left after this long: alarm; the arm stays open.
+        optional leave: Span<{ 5 * SECOND }, HOUR> = "\"60 s\"";
+        /// A subject that left the approach without reaching the arm is gone after this long.
+        optional gone: Span<SECOND, { 10 * MINUTE }> = "\"10 s\"";
+        /// The presence sensors, one [[gate.sensor]] each.
+        required sensor: Vec<Placed<SensorTable>>, like "[[gate.sensor]]";
+    }
+}
+
+table! {
+    /// One presence sensor.
+    SensorTable, "[[gate.sensor]]" {
+        /// The input, DEVICE.POINT; on means that something stands there.
+        required point: PointName, like "\"arm.di3\"";
+        /// The sensor's name for people.
+        required name: Text, like "\"under the arm\"";
+        /// Where it looks.
+        required place: Place, like "\"under\"";
+        /// It must be seen to change in every passage before the arm may close.
+        optional proves: bool = "false";
+    }
+}
+
+table! {
+    /// Device profiles of the site's own.
+    ProfilesTable, "[profiles]" {
+        /// Folder with KIND/VENDOR-MODEL.toml files; they go before shipped ones of the same name.
+        required dir: FilePath, like "\"/etc/portside/profiles\"";
+    }
+}
+
+const HOMES: &[(&str, &[Key])] = &[
+    (LaneTable::TITLE, LaneTable::KEYS),
+    (AgencyTable::TITLE, AgencyTable::KEYS),
+    (StoreTable::TITLE, StoreTable::KEYS),
+    (UplinkTable::TITLE, UplinkTable::KEYS),
+    (ScreensTable::TITLE, ScreensTable::KEYS),
+    (DeviceTable::TITLE, DeviceTable::KEYS),
+    (StationTable::TITLE, StationTable::KEYS),
+    (ReviewTable::TITLE, ReviewTable::KEYS),
+    (GateTable::TITLE, GateTable::KEYS),
+    (SensorTable::TITLE, SensorTable::KEYS),
+];
+
+/// The one section that has a key called `word`, if it is one alone.
+pub(super) fn home_of(word: &str) -> Option<&'static str> {
+    let mut homes = HOMES.iter().filter(|(_, keys)| keys.iter().any(|key| key.name == word));
+    match (homes.next(), homes.next()) {
+        (Some((title, _)), None) => Some(title),
+        (Some(_) | None, _) => None,
+    }
+}
+
+/// Tables that carry a name in their header: `[bus.pair1]`.
+#[derive(Debug)]
+pub(super) struct Named<T>(pub(super) Vec<(Placed<Id>, Placed<T>)>);
+
+impl<T: TomlValue> TomlValue for Named<T> {
+    fn read(value: &Spanned<DeValue<'_>>, spot: Spot<'_>, faults: &mut Faults) -> Option<Self> {
+        let Some(table) = value.get_ref().as_table() else {
+            wrong_type(value, spot, &format!("[{}.NAME] sections", spot.key), faults);
+            return None;
+        };
+        let mut named = Vec::new();
+        for (name, item) in table.iter() {
+            let spot = Spot { key: name.get_ref(), table: spot.key };
+            let text = Spanned::new(name.span(), DeValue::String(name.get_ref().clone()));
+            let id = Id::read(&text, spot, faults);
+            let read = T::read(item, spot, faults);
+            if let (Some(id), Some(read)) = (id, read) {
+                named.push((Placed::new(id, name.span()), Placed::new(read, item.span())));
+            }
+        }
+        Some(Self(named))
+    }
+}
+
+impl<T: TomlValue> JsonSchema for Named<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Named_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "additionalProperties": generator.subschema_for::<T>() })
+    }
+}
+
+/// Bits per second of a serial port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code)] // checked for the technician's sake; no serial bus is opened
+pub(super) struct Baud(u32);
+
+const BAUDS: &[u32] = &[1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200];
+
+impl TomlValue for Baud {
+    fn read(value: &Spanned<DeValue<'_>>, spot: Spot<'_>, faults: &mut Faults) -> Option<Self> {
+        let number = value.get_ref().as_integer().and_then(|number| number.as_str().parse::<u32>().ok());
+        let known = number.filter(|number| BAUDS.contains(number));
+        if known.is_none() {
+            wrong_type(value, spot, "one of 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200", faults);
+        }
+        known.map(Self)
+    }
+}
+
+impl JsonSchema for Baud {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Baud".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "enum": BAUDS })
+    }
+}
+
+/// A name that must be declared elsewhere; whether it is, is judged in `settle/`.
+macro_rules! reference {
+    ($($(#[doc = $doc:literal])* $name:ident, $what:literal, $pattern:literal;)*) => {$(
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub(super) struct $name(pub(super) String);
+
+        impl TextValue for $name {
+            const WHAT: &str = $what;
+
+            fn parse(text: &str) -> Result<Self, super::value::Flaw> {
+                Ok(Self(text.to_owned()))
+            }
+
+            fn schema() -> Schema {
+                json_schema!({ "type": "string", "pattern": $pattern })
+            }
+        }
+
+        super::value::inline_text!($name);
+    )*};
+}
+
+reference! {
+    /// The id of a device.
+    DeviceName, "a device's id", "^[A-Za-z0-9-]{1,40}$";
+    /// The id of an agency.
+    AgencyName, "an agency's id", "^[A-Za-z0-9-]{1,40}$";
+    /// The name of a profile.
+    ProfileName, "a profile's name", "^[a-z]+/[A-Za-z0-9._-]+$";
+}

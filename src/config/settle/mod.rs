@@ -1,0 +1,163 @@
+//! Judges what the sections of a lane file say of each other, and turns them into a [`Config`].
+
+mod device;
+mod gate;
+mod station;
+mod uplink;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::checked::{Agency, Config, Lane, Review, Store};
+use super::codes::{self, Code};
+use super::faults::{Faults, Placed};
+use super::file::{AgencyTable, LaneFile, LaneTable, ReviewTable, StoreTable};
+use super::profiles::Profiles;
+use super::value::{Id, Traffic};
+
+/// What the judges share.
+pub(super) struct Settling<'a> {
+    pub(super) faults: &'a mut Faults,
+    pub(super) profiles: &'a mut Profiles,
+    /// The lane file's folder, from which relative paths count.
+    pub(super) base: &'a Path,
+}
+
+impl Settling<'_> {
+    fn path(&self, path: &Path) -> PathBuf {
+        self.base.join(path)
+    }
+}
+
+/// The whole file. `None` wherever a part is missing; each fault has been said by then.
+pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Option<Config> {
+    if let Some(buses) = &file.bus {
+        device::buses(&buses.value, on);
+    }
+    let agencies = file.agency.map(|agencies| agency_list(agencies, on));
+    let mut devices = device::drafts(file.device.map(|list| list.value).unwrap_or_default(), file.bus.as_ref(), on);
+    let gate = file.gate.and_then(|gate| gate::gate(gate, &mut devices, on));
+    let station = file.station.and_then(|list| station::station(list, agencies.as_deref(), &mut devices, on));
+    device::unused(&devices, on);
+    device::loads(&devices, on);
+    let lane = file.lane.and_then(|table| lane(table, on));
+    let uplink = file.uplink.map(|table| uplink::uplink(table.value, lane.as_ref(), on));
+    let screens = file.screens.and_then(|table| uplink::screens(&table.value, on));
+    let store = file.store.and_then(|table| store(table.value, on));
+    let review = file.review.and_then(|table| review(&table.value));
+    let agencies: Option<Vec<Agency>> = agencies.and_then(|list| list.into_iter().map(|(_, agency)| agency).collect());
+    let (devices, links) = device::finish(devices)?;
+    Some(Config {
+        lane: lane?,
+        agencies: agencies?,
+        store: store?,
+        uplink: match uplink {
+            Some(uplink) => Some(uplink?),
+            None => None,
+        },
+        screens,
+        links,
+        devices,
+        station: station?,
+        review: review?,
+        gate: gate?,
+        hash: hash.into(),
+    })
+}
+
+fn lane(table: Placed<LaneTable>, on: &mut Settling<'_>) -> Option<Lane> {
+    let table = table.value;
+    if let Some(traffic) = &table.traffic {
+        match traffic.value {
+            Traffic::Vehicle => {}
+            Traffic::Baggage | Traffic::Parcel | Traffic::Person => {
+                let message = format!("lanes for traffic `{}` are not in this version", traffic.value.word());
+                on.faults.add(codes::NOT_HERE, traffic.span.clone(), message, "expected \"vehicle\"");
+            }
+        }
+    }
+    Some(Lane {
+        port: table.port?.value,
+        id: table.id?.value,
+        name: table.name?.value.0,
+        traffic: table.traffic?.value,
+        direction: table.direction?.value,
+        mode: table.mode?.value,
+        time_zone: table.time_zone?.value.0,
+    })
+}
+
+/// An agency whose id is known, with the rest of it where that is sound.
+type AgencyDraft = (Option<Placed<Id>>, Option<Agency>);
+
+fn agency_list(tables: Placed<Vec<Placed<AgencyTable>>>, on: &mut Settling<'_>) -> Vec<AgencyDraft> {
+    if tables.value.is_empty() {
+        empty(tables.span, "agency", on);
+    }
+    let ids = tables.value.iter().filter_map(|table| table.value.id.as_ref());
+    duplicates(ids, "agencies", on.faults);
+    tables.value.into_iter().map(|table| agency(table.value, on)).collect()
+}
+
+fn agency(table: AgencyTable, on: &mut Settling<'_>) -> AgencyDraft {
+    if let Some(keys) = table.seal_to.as_ref().filter(|keys| !keys.value.is_empty()) {
+        let message = "sealing for an agency is not in this version";
+        on.faults.add(codes::NOT_YET, keys.span.clone(), message, "kept for later; nothing is sealed to these keys");
+    }
+    let id = table.id.clone();
+    let whole = || {
+        Some(Agency {
+            id: table.id?.value,
+            name: table.name?.value.0,
+            seal_to: table.seal_to?.value.into_iter().map(|key| key.value).collect(),
+        })
+    };
+    (id, whole())
+}
+
+fn store(table: StoreTable, on: &Settling<'_>) -> Option<Store> {
+    Some(Store { dir: on.path(&table.dir?.value.0), limit: table.limit?.value.0, keep: table.keep?.value.0 })
+}
+
+fn review(table: &ReviewTable) -> Option<Review> {
+    Some(Review { blind: table.blind.as_ref()?.value, timeout: table.timeout.as_ref()?.value.0 })
+}
+
+/// Faults every id that an earlier one of the same sort has already.
+fn duplicates<'a>(ids: impl Iterator<Item = &'a Placed<Id>>, what: &str, faults: &mut Faults) {
+    twice(ids.map(|id| (id.value.to_string(), id)), codes::DUPLICATE, faults, |id| {
+        format!("two {what} have the id `{id}`")
+    });
+}
+
+/// Faults every entry whose key an earlier one has already, and points at that one too.
+fn twice<'a, T: 'a>(
+    entries: impl Iterator<Item = (String, &'a Placed<T>)>,
+    code: Code,
+    faults: &mut Faults,
+    message: impl Fn(&str) -> String,
+) {
+    let mut seen: BTreeMap<String, &Placed<T>> = BTreeMap::new();
+    for (key, entry) in entries {
+        match seen.get(&key) {
+            Some(first) => {
+                faults
+                    .add(code, entry.span.clone(), message(&key), "the second")
+                    .aside(first.span.clone(), "the first");
+            }
+            None => drop(seen.insert(key, entry)),
+        }
+    }
+}
+
+/// Faults a list that needs at least one entry.
+fn empty(span: std::ops::Range<usize>, key: &str, on: &mut Settling<'_>) {
+    let label = format!("expected at least one [[{key}]]");
+    on.faults.add(codes::EMPTY, span, format!("the lane file has no [[{key}]]"), label);
+}
+
+/// A text as the checked configuration shares it.
+fn shared(text: impl Into<Arc<str>>) -> Arc<str> {
+    text.into()
+}

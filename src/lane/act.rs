@@ -1,0 +1,279 @@
+//! What officers do: each act is recorded and done, or refused with a reason; nothing in between.
+
+use std::sync::Arc;
+
+use portside_devices::kind::Closes;
+use serde_json::json;
+
+use super::arm::{Position, Withdrawal};
+use super::inspection::{Grounds, Inspection, Lift, Reason, Sameness, Step, Way};
+use super::lane::{Lane, License};
+use super::passage::opened;
+use super::record::person;
+use super::review::{HoldReason, Standing};
+use super::settings::Place;
+use super::{Act, Officer, Order, Refusal, Secret, Verdict};
+
+type Answer = Result<Arc<str>, Refusal>;
+
+impl Lane {
+    /// Does what the officer asks, or says why not.
+    pub(super) fn act(&mut self, officer: &Officer, act: Act) -> Answer {
+        if act == Act::Stop {
+            return Ok(self.stop(officer)); // whoever shouts stop is obeyed
+        }
+        if !self.settings.agencies.contains(&officer.agency) {
+            return Err(Refusal::UnknownAgency { agency: Arc::clone(&officer.agency) });
+        }
+        if officer.name.trim().is_empty() {
+            return Err(Refusal::NamelessOfficer);
+        }
+        match act {
+            Act::Identify { inspection, identity } => self.identify(officer, inspection.as_ref(), identity.trim()),
+            Act::Judge { inspection, verdict } => self.give_verdict(officer, &inspection, verdict),
+            Act::PlaceHold { inspection, reason } => self.place_hold(officer, &inspection, reason.trim()),
+            Act::LiftHold { inspection, reason } => self.lift_hold(officer, &inspection, reason.trim()),
+            Act::Open { reason } => self.open_by_override(officer, reason.trim()),
+            Act::Stop => Ok(self.stop(officer)),
+            Act::Resume => self.resume(officer),
+            Act::ConfirmClear => self.confirm_clear(officer),
+            Act::ConfirmSubject => self.confirm_subject(officer),
+        }
+    }
+
+    fn stop(&mut self, officer: &Officer) -> Arc<str> {
+        let closing = self.arm.closing();
+        if self.settings.arm.can_stop {
+            self.protect(Order::Stop, "officer");
+        }
+        match self.arm.withdrawal() {
+            Withdrawal::CloseOff => self.protect(Order::CloseOff, "officer"),
+            Withdrawal::Reverse if closing => self.protect(Order::Open, "officer"),
+            Withdrawal::Stop | Withdrawal::Reverse => {}
+        }
+        self.arm.stop();
+        self.doubted();
+        self.device_note(
+            "arm.stopped",
+            json!({ "by": "officer", "officer": person(officer), "sensors": self.sensors.vector() }),
+        );
+        "stopped; resume when it is safe".into()
+    }
+
+    /// The inspection in the lane, if it is the one the officer saw.
+    fn seen(&mut self, asked: Option<&Arc<str>>) -> Result<&mut Inspection, Refusal> {
+        let inspection = self.inspection.as_mut().ok_or(Refusal::NoSubject)?;
+        match asked {
+            Some(asked) if *asked != inspection.id => {
+                Err(Refusal::OtherInspection { asked: Arc::clone(asked), current: Arc::clone(&inspection.id) })
+            }
+            Some(_) | None => Ok(inspection),
+        }
+    }
+
+    fn identify(&mut self, officer: &Officer, asked: Option<&Arc<str>>, identity: &str) -> Answer {
+        let inspection = self.seen(asked)?;
+        if identity.is_empty() {
+            return Err(Refusal::NoIdentity);
+        }
+        if !matches!(inspection.step, Step::Unidentified { .. } | Step::AwaitingPicture { .. }) {
+            return Err(Refusal::WrongStep {
+                step: inspection.word(),
+                because: "the identity is fixed once the desks have been asked",
+            });
+        }
+        let before = inspection.identity.replace(identity.into());
+        let data = json!({ "identity": identity, "before": before, "officer": person(officer) });
+        self.inspection_note("inspection.identified", data);
+        Ok(format!("recorded: {identity}").into())
+    }
+
+    fn give_verdict(&mut self, officer: &Officer, asked: &Arc<str>, verdict: Verdict) -> Answer {
+        let blind = self.settings.blind;
+        let role = self.settings.desks.iter().find(|desk| desk.agency == officer.agency).map(|desk| desk.role);
+        let inspection = self.seen(Some(asked))?;
+        let word = inspection.word();
+        let reviewing = matches!(inspection.step, Step::Reviewing { .. });
+        let (Some(role), Some(standing)) = (role, inspection.review.of(&officer.agency)) else {
+            return Err(Refusal::NoDesk { agency: Arc::clone(&officer.agency) });
+        };
+        if matches!(standing, Standing::Given { .. } | Standing::Opened { .. }) {
+            return Err(Refusal::AlreadyJudged { agency: Arc::clone(&officer.agency) });
+        }
+        if !reviewing {
+            return Err(Refusal::WrongStep { step: word, because: "verdicts are taken while the review is open" });
+        }
+        inspection.review.give(officer, verdict, blind);
+        if blind {
+            let secret = Secret { agency: Arc::clone(&officer.agency), officer: Arc::clone(&officer.name), verdict };
+            self.secret_note("inspection.verdict.sealed", json!({ "agency": officer.agency }), Some(secret));
+        } else {
+            let standing = Standing::Opened { officer: Arc::clone(&officer.name), verdict };
+            self.inspection_note("inspection.verdict.opened", opened(&officer.agency, role, &standing));
+        }
+        Ok("recorded".into())
+    }
+
+    fn place_hold(&mut self, officer: &Officer, asked: &Arc<str>, reason: &str) -> Answer {
+        let inspection = self.seen(Some(asked))?;
+        if reason.is_empty() {
+            return Err(Refusal::NoReason);
+        }
+        if inspection.owners().contains(&officer.agency) {
+            return Err(Refusal::AlreadyHeld { agency: Arc::clone(&officer.agency) });
+        }
+        match inspection.way() {
+            None => {}
+            Some(Way::Pending | Way::Confirm) => inspection.step = Step::Held,
+            Some(Way::Waiting { .. } | Way::Under { .. } | Way::Beyond | Way::Vanished) => {
+                return Err(Refusal::WrongStep {
+                    step: inspection.word(),
+                    because: "the arm has been asked to open; stop the arm, or send somebody",
+                });
+            }
+        }
+        inspection.hold(&officer.agency, HoldReason::Placed(reason.into()));
+        let data = json!({ "agency": officer.agency, "officer": officer.name, "reason": reason });
+        self.inspection_note("inspection.hold_placed", data);
+        Ok("held".into())
+    }
+
+    fn lift_hold(&mut self, officer: &Officer, asked: &Arc<str>, reason: &str) -> Answer {
+        let inspection = self.seen(Some(asked))?;
+        if reason.is_empty() {
+            return Err(Refusal::NoReason);
+        }
+        if inspection.holds.is_empty() {
+            return Err(Refusal::NoHold);
+        }
+        let agency = Arc::clone(&officer.agency);
+        let Some(hold) = inspection.lift(&agency) else {
+            return Err(Refusal::NotYourHold { agency, owners: inspection.owners() });
+        };
+        inspection.lifts.push(Lift { agency, officer: Arc::clone(&officer.name), reason: reason.into() });
+        let left = inspection.owners();
+        let lifted: Vec<_> = hold.reasons.iter().map(HoldReason::word).collect();
+        let data = json!({
+            "agency": officer.agency, "officer": officer.name, "reason": reason, "lifted": lifted, "left": left,
+        });
+        self.inspection_note("inspection.hold_lifted", data);
+        Ok(if left.is_empty() { "lifted".into() } else { format!("lifted; still held by {}", left.join(", ")).into() })
+    }
+
+    fn open_by_override(&mut self, officer: &Officer, reason: &str) -> Answer {
+        if reason.is_empty() {
+            return Err(Refusal::NoReason);
+        }
+        if let Some(what) = self.arm.refuses_open() {
+            return Err(Refusal::Latched { what });
+        }
+        if let Some(inspection) = &self.inspection {
+            if !inspection.holds.is_empty() {
+                return Err(Refusal::HoldStands { owners: inspection.owners() });
+            }
+            if inspection.review.sealed() {
+                return Err(Refusal::VerdictSealed);
+            }
+        } else {
+            self.open_inspection(Reason::Override);
+        }
+        let Some(inspection) = &mut self.inspection else { return Err(Refusal::NoSubject) };
+        inspection.release(Grounds::Override);
+        inspection.sameness = Sameness::Watched; // the named person vouches for the subject
+        let step = json!({ "officer": person(officer), "reason": reason });
+        self.inspection_note("inspection.override", step);
+        self.open_for_person("override");
+        Ok("opening".into())
+    }
+
+    /// Opens at a person's word: a close in progress is reversed, a mechanical fault is no obstacle.
+    fn open_for_person(&mut self, why: &str) {
+        if !self.arm.closing() {
+            self.open_arm(why);
+            return;
+        }
+        match self.settings.arm.closes {
+            Closes::Held => {
+                self.withdraw(why);
+                self.open_arm(why);
+            }
+            Closes::Pulse | Closes::Own => {
+                self.protect(Order::Open, why);
+                self.arm.withdrawn(self.now, Withdrawal::Reverse);
+                self.wait_for_subject();
+            }
+        }
+    }
+
+    fn resume(&mut self, officer: &Officer) -> Answer {
+        let was = self.arm.latched().ok_or(Refusal::NothingLatched)?;
+        self.arm.resume(self.now).map_err(|what| Refusal::StillThere { what })?;
+        self.device_note(
+            "arm.resumed",
+            json!({ "was": was, "officer": person(officer), "sensors": self.sensors.vector() }),
+        );
+        Ok(format!("{was} ended; nothing moves by itself").into())
+    }
+
+    fn confirm_clear(&mut self, officer: &Officer) -> Answer {
+        let dissenting = self.sensors.dissenting();
+        if !dissenting.is_empty() {
+            return Err(Refusal::NotClear { sensors: dissenting });
+        }
+        let ends = self.ends_by_confirmation()?;
+        let closes = self.settings.arm.closes != Closes::Own && self.arm.position() == Position::Open;
+        if ends.is_none() && !closes {
+            return Err(Refusal::NothingToConfirm);
+        }
+        if let (true, Some(what)) = (closes, self.arm.latched()) {
+            return Err(Refusal::Latched { what });
+        }
+        self.device_note(
+            "arm.confirmed_clear",
+            json!({ "officer": person(officer), "sensors": self.sensors.vector(), "arm": self.arm.vector() }),
+        );
+        if let Some(outcome) = ends {
+            self.close_inspection(outcome);
+        }
+        self.license = if closes { License::Confirmed } else { License::None };
+        Ok(if closes { "confirmed; the arm may close".into() } else { "confirmed".into() })
+    }
+
+    /// The outcome of a released inspection that ends when a person says nobody is there.
+    fn ends_by_confirmation(&self) -> Result<Option<&'static str>, Refusal> {
+        let Some(inspection) = &self.inspection else { return Ok(None) };
+        match (inspection.way(), inspection.reason) {
+            (None, _) => Ok(None),
+            (Some(Way::Vanished), _) => Ok(Some("vanished")),
+            (Some(Way::Waiting { .. } | Way::Confirm), Reason::Override) if !self.sensors.present(Place::Approach) => {
+                Ok(Some("nobody_passed"))
+            }
+            (Some(Way::Pending | Way::Confirm | Way::Waiting { .. } | Way::Under { .. } | Way::Beyond), _) => {
+                Err(Refusal::SubjectInPassage)
+            }
+        }
+    }
+
+    fn confirm_subject(&mut self, officer: &Officer) -> Answer {
+        let shut = self.arm.position() != Position::Open;
+        let refuses = self.arm.refuses_open();
+        let inspection = self.inspection.as_mut().ok_or(Refusal::NoSubject)?;
+        let opens = match inspection.way() {
+            Some(Way::Confirm) => true,
+            Some(Way::Under { .. } | Way::Vanished) => shut,
+            Some(Way::Pending | Way::Waiting { .. } | Way::Beyond) | None => false,
+        };
+        if !opens && inspection.sameness == Sameness::Watched {
+            return Err(Refusal::NothingToConfirm);
+        }
+        if let (true, Some(what)) = (opens, refuses) {
+            return Err(Refusal::Latched { what });
+        }
+        inspection.sameness = Sameness::Watched;
+        self.inspection_note("inspection.confirmed", json!({ "officer": person(officer) }));
+        if opens {
+            self.open_for_person("confirmed_subject");
+        }
+        Ok("confirmed".into())
+    }
+}

@@ -1,0 +1,223 @@
+//! One inspection: the subject in the lane, what was said of it, and how far it has come.
+//!
+//! ```text
+//!  Unidentified ──► AwaitingPicture ──► Reviewing ──► Released: Pending ─► Waiting ─► Under ─► Beyond ─► closed
+//!       └───────────────────────────────►  │  │          ▲         │ ▲        │ ▲
+//!                               │          ▼  └──────────┤         ▼ │        ▼ │
+//!                               └───────► Held ──lifted──┘      Confirm     Vanished
+//! ```
+//! - Unidentified → AwaitingPicture, Reviewing: an identity was typed; the lane has an X-ray source, or has none.
+//! - AwaitingPicture → Reviewing: a picture is there. AwaitingPicture → Held: none came in time.
+//! - Reviewing → Released: every required verdict is clear and no hold stands. Reviewing → Held: anything else.
+//! - Held → Released: the last hold was lifted by its owner.
+//! - Unidentified, AwaitingPicture, Reviewing → Released: an override by a named person, no hold standing.
+//! - Pending → Waiting: the arm was asked to open. Pending → Confirm: it cannot be asked, or the lane was restarted.
+//! - Waiting → Confirm: the opening was interrupted. Confirm → Pending: a person says it is still this subject.
+//! - Waiting → Under → Beyond → closed: the sensors show it. Under → Waiting: it backed out.
+//! - Waiting, Under → Vanished: no sensor shows it any more. Vanished → Under: it was there after all.
+//! - any step before Released → closed: it left the approach, or passed without a release.
+
+use std::sync::Arc;
+
+use portside_devices::moment::Moment;
+
+use super::review::{HoldReason, Review};
+use super::settings::Desk;
+
+/// Why an inspection was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    Approach,
+    Tailgating,
+    Override,
+}
+
+impl Reason {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Approach => "approach",
+            Self::Tailgating => "tailgating",
+            Self::Override => "override",
+        }
+    }
+}
+
+/// What a release rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grounds {
+    Verdicts,
+    Lifts,
+    Override,
+}
+
+impl Grounds {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Verdicts => "verdicts",
+            Self::Lifts => "lifts",
+            Self::Override => "override",
+        }
+    }
+}
+
+/// Where a released subject is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// The arm is to be asked to open as soon as it can be.
+    Pending,
+    /// A person has to say that this is still the subject, and that the arm may open.
+    Confirm,
+    /// The arm was asked to open at this moment; the subject stands before it.
+    Waiting { asked: Moment },
+    /// The subject is under the arm. `beyond_rose`: a sensor behind the arm has seen it arrive there.
+    Under { beyond_rose: bool },
+    /// The subject has left the space under the arm.
+    Beyond,
+    /// No sensor shows the subject, and none showed it leave.
+    Vanished,
+}
+
+/// How far the inspection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// `until`: when the officers are asked once; `None` when they have been.
+    Unidentified {
+        until: Option<Moment>,
+    },
+    AwaitingPicture {
+        until: Moment,
+    },
+    Reviewing {
+        until: Moment,
+    },
+    Held,
+    /// `leave_by`: when a subject that is still here is told once; `None` before the opening and after the telling.
+    Released {
+        grounds: Grounds,
+        way: Way,
+        leave_by: Option<Moment>,
+    },
+}
+
+/// Whether the lane has watched this subject without a break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sameness {
+    /// Watched since it arrived, or a person confirmed it.
+    Watched,
+    /// The daemon was restarted meanwhile: another subject may stand there.
+    Restored,
+}
+
+/// One agency's hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hold {
+    pub(super) agency: Arc<str>,
+    pub(super) reasons: Vec<HoldReason>,
+}
+
+/// One lifted hold, as the release names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lift {
+    pub(super) agency: Arc<str>,
+    pub(super) officer: Arc<str>,
+    pub(super) reason: Arc<str>,
+}
+
+/// One inspection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Inspection {
+    pub(super) id: Arc<str>,
+    pub(super) reason: Reason,
+    pub(super) identity: Option<Arc<str>>,
+    pub(super) pictures: Vec<Arc<str>>,
+    pub(super) review: Review,
+    pub(super) holds: Vec<Hold>,
+    pub(super) lifts: Vec<Lift>,
+    pub(super) step: Step,
+    pub(super) sameness: Sameness,
+}
+
+impl Inspection {
+    pub(super) fn new(id: Arc<str>, reason: Reason, desks: &[Desk], until: Moment) -> Self {
+        Self {
+            id,
+            reason,
+            identity: None,
+            pictures: Vec::new(),
+            review: Review::new(desks),
+            holds: Vec::new(),
+            lifts: Vec::new(),
+            step: Step::Unidentified { until: Some(until) },
+            sameness: Sameness::Watched,
+        }
+    }
+
+    /// Adds a reason to the agency's hold, which begins with the first.
+    pub(super) fn hold(&mut self, agency: &Arc<str>, reason: HoldReason) {
+        match self.holds.iter_mut().find(|hold| hold.agency == *agency) {
+            Some(hold) if hold.reasons.contains(&reason) => {}
+            Some(hold) => hold.reasons.push(reason),
+            None => self.holds.push(Hold { agency: Arc::clone(agency), reasons: vec![reason] }),
+        }
+    }
+
+    /// Removes the agency's hold and returns it.
+    pub(super) fn lift(&mut self, agency: &str) -> Option<Hold> {
+        let place = self.holds.iter().position(|hold| &*hold.agency == agency)?;
+        Some(self.holds.remove(place))
+    }
+
+    /// Agencies whose holds stand.
+    pub(super) fn owners(&self) -> Vec<Arc<str>> {
+        self.holds.iter().map(|hold| Arc::clone(&hold.agency)).collect()
+    }
+
+    /// The way of a released subject.
+    pub(super) const fn way(&self) -> Option<Way> {
+        match self.step {
+            Step::Released { way, .. } => Some(way),
+            Step::Unidentified { .. } | Step::AwaitingPicture { .. } | Step::Reviewing { .. } | Step::Held => None,
+        }
+    }
+
+    /// Moves a released subject along; the rest of its step stays.
+    pub(super) fn go(&mut self, onward: Way) {
+        if let Step::Released { way, .. } = &mut self.step {
+            *way = onward;
+        }
+    }
+
+    /// Releases the subject on these grounds. Nothing is asked of the arm yet.
+    pub(super) fn release(&mut self, grounds: Grounds) {
+        let way = match self.sameness {
+            Sameness::Watched => Way::Pending,
+            Sameness::Restored => Way::Confirm,
+        };
+        self.step = Step::Released { grounds, way, leave_by: None };
+    }
+
+    /// The word of the step in views, records and refusals.
+    pub(super) const fn word(&self) -> &'static str {
+        match self.step {
+            Step::Unidentified { .. } => "unidentified",
+            Step::AwaitingPicture { .. } => "awaiting_picture",
+            Step::Reviewing { .. } => "reviewing",
+            Step::Held => "held",
+            Step::Released { way, .. } => match way {
+                Way::Pending | Way::Confirm | Way::Waiting { .. } => "released",
+                Way::Under { .. } | Way::Beyond => "passing",
+                Way::Vanished => "vanished",
+            },
+        }
+    }
+
+    /// When this step's time is up.
+    pub(super) const fn until(&self) -> Option<Moment> {
+        match self.step {
+            Step::Unidentified { until } => until,
+            Step::AwaitingPicture { until } | Step::Reviewing { until } => Some(until),
+            Step::Released { leave_by, .. } => leave_by,
+            Step::Held => None,
+        }
+    }
+}

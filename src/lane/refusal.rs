@@ -1,0 +1,208 @@
+//! Why an officer's act is refused: a closed list, in the officer's language.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+/// Why an act is refused. `Display` is what an English screen shows, [`Refusal::chinese`] a Chinese one, and
+/// [`Refusal::code`] is what programs and records hold on to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Refusal {
+    /// There is no subject in the lane.
+    NoSubject,
+    /// The act speaks of an inspection that is not the one in the lane.
+    OtherInspection {
+        /// Inspection that the officer saw.
+        asked: Arc<str>,
+        /// Inspection in the lane.
+        current: Arc<str>,
+    },
+    /// The agency is not one of this lane.
+    UnknownAgency {
+        /// As given.
+        agency: Arc<str>,
+    },
+    /// The act carries no person's name.
+    NamelessOfficer,
+    /// The agency has no desk at this station.
+    NoDesk {
+        /// As given.
+        agency: Arc<str>,
+    },
+    /// The step of the inspection does not allow the act.
+    WrongStep {
+        /// Step of the inspection.
+        step: &'static str,
+        /// What has to happen first, or is already over.
+        because: &'static str,
+    },
+    /// The desk has given its verdict; a verdict is given once.
+    AlreadyJudged {
+        /// Agency of the desk.
+        agency: Arc<str>,
+    },
+    /// The identity is blank.
+    NoIdentity,
+    /// The reason is blank, and this act needs one on record.
+    NoReason,
+    /// The agency holds the subject already.
+    AlreadyHeld {
+        /// Agency.
+        agency: Arc<str>,
+    },
+    /// Nobody holds the subject.
+    NoHold,
+    /// The agency has no hold here; those that have are named.
+    NotYourHold {
+        /// Agency that asked.
+        agency: Arc<str>,
+        /// Agencies whose holds stand.
+        owners: Vec<Arc<str>>,
+    },
+    /// The arm is not opened while a hold stands.
+    HoldStands {
+        /// Agencies whose holds stand.
+        owners: Vec<Arc<str>>,
+    },
+    /// A sealed verdict waits to be opened: an override would pass over it unseen.
+    VerdictSealed,
+    /// A stop, an emergency opening or a fault is latched.
+    Latched {
+        /// What is latched.
+        what: &'static str,
+    },
+    /// Nothing is latched that could be ended.
+    NothingLatched,
+    /// What latched is still there.
+    StillThere {
+        /// What is still there.
+        what: &'static str,
+    },
+    /// A sensor at the arm does not show clear.
+    NotClear {
+        /// Names of the sensors, with what they say.
+        sensors: Vec<Arc<str>>,
+    },
+    /// A released subject is on its way through.
+    SubjectInPassage,
+    /// There is nothing that waits for this confirmation.
+    NothingToConfirm,
+}
+
+impl Refusal {
+    /// The stable code, the same as in the serialised form.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoSubject => "no_subject",
+            Self::OtherInspection { .. } => "other_inspection",
+            Self::UnknownAgency { .. } => "unknown_agency",
+            Self::NamelessOfficer => "nameless_officer",
+            Self::NoDesk { .. } => "no_desk",
+            Self::WrongStep { .. } => "wrong_step",
+            Self::AlreadyJudged { .. } => "already_judged",
+            Self::NoIdentity => "no_identity",
+            Self::NoReason => "no_reason",
+            Self::AlreadyHeld { .. } => "already_held",
+            Self::NoHold => "no_hold",
+            Self::NotYourHold { .. } => "not_your_hold",
+            Self::HoldStands { .. } => "hold_stands",
+            Self::VerdictSealed => "verdict_sealed",
+            Self::Latched { .. } => "latched",
+            Self::NothingLatched => "nothing_latched",
+            Self::StillThere { .. } => "still_there",
+            Self::NotClear { .. } => "not_clear",
+            Self::SubjectInPassage => "subject_in_passage",
+            Self::NothingToConfirm => "nothing_to_confirm",
+        }
+    }
+
+    /// What a Chinese screen shows.
+    pub fn chinese(&self) -> String {
+        match self {
+            Self::NoSubject => "通道内没有查验对象".into(),
+            Self::OtherInspection { current, .. } => {
+                format!("您看到的查验记录已不是当前对象,当前为 {current};请刷新后重新判断")
+            }
+            Self::UnknownAgency { agency } => format!("本通道没有查验部门“{agency}”"),
+            Self::NamelessOfficer => "缺少操作人员姓名,不予记录".into(),
+            Self::NoDesk { agency } => format!("部门“{agency}”在本工位没有判图屏"),
+            Self::WrongStep { step, .. } => format!("当前步骤({step})不能进行此操作"),
+            Self::AlreadyJudged { agency } => format!("部门“{agency}”已给出判图结论,结论只能给一次"),
+            Self::NoIdentity => "请输入车牌或其他号码".into(),
+            Self::NoReason => "请填写理由,理由将写入记录".into(),
+            Self::AlreadyHeld { agency } => format!("部门“{agency}”已拦截该对象"),
+            Self::NoHold => "该对象没有被拦截".into(),
+            Self::NotYourHold { owners, .. } => format!("只有拦截部门可以解除拦截:{}", owners.join("、")),
+            Self::HoldStands { owners } => format!("仍被拦截,不能开杆:{}", owners.join("、")),
+            Self::VerdictSealed => "尚有未开封的判图结论,开封前不能人工放行".into(),
+            Self::Latched { what } => format!("道闸已锁定({what}),请先恢复"),
+            Self::NothingLatched => "没有需要恢复的锁定".into(),
+            Self::StillThere { what } => format!("原因仍然存在({what}),不能恢复"),
+            Self::NotClear { sensors } => format!("杆下传感器未显示空闲:{}", sensors.join("、")),
+            Self::SubjectInPassage => "已放行对象正在通过".into(),
+            Self::NothingToConfirm => "没有等待确认的事项".into(),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSubject => f.write_str("there is no subject in the lane"),
+            Self::OtherInspection { asked, current } => {
+                write!(f, "inspection {asked} is not in the lane, {current} is; look at it and decide again")
+            }
+            Self::UnknownAgency { agency } => write!(f, "this lane has no agency \"{agency}\""),
+            Self::NamelessOfficer => f.write_str("nothing is recorded without a person's name; log in and try again"),
+            Self::NoDesk { agency } => write!(f, "agency \"{agency}\" has no desk at this station"),
+            Self::WrongStep { step, because } => write!(f, "not possible while the inspection is {step}: {because}"),
+            Self::AlreadyJudged { agency } => {
+                write!(
+                    f,
+                    "{agency} has given its verdict, and a verdict is given once; place a hold to stop the subject"
+                )
+            }
+            Self::NoIdentity => f.write_str("the identity is empty; type the licence plate or other number"),
+            Self::NoReason => f.write_str("a reason is needed, it goes on record"),
+            Self::AlreadyHeld { agency } => write!(f, "{agency} holds this subject already"),
+            Self::NoHold => f.write_str("nobody holds this subject"),
+            Self::NotYourHold { agency, owners } => {
+                write!(f, "{agency} has no hold here; only the holder lifts it: {}", owners.join(", "))
+            }
+            Self::HoldStands { owners } => {
+                write!(f, "the arm stays closed while a hold stands; ask its owner to lift it: {}", owners.join(", "))
+            }
+            Self::VerdictSealed => {
+                f.write_str("a sealed verdict has not been opened yet; wait for the end of the review")
+            }
+            Self::Latched { what } => write!(f, "the arm is latched ({what}); resume first"),
+            Self::NothingLatched => f.write_str("nothing is latched"),
+            Self::StillThere { what } => write!(f, "{what} is still there; end it first, then resume"),
+            Self::NotClear { sensors } => write!(f, "the arm is not clear: {}", sensors.join(", ")),
+            Self::SubjectInPassage => f.write_str("a released subject is on its way through"),
+            Self::NothingToConfirm => f.write_str("nothing waits for this confirmation"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_owner_of_the_hold() {
+        let refusal = Refusal::NotYourHold { agency: "ciq".into(), owners: vec!["customs".into()] };
+        assert_eq!(refusal.to_string(), "ciq has no hold here; only the holder lifts it: customs");
+        assert!(refusal.chinese().contains("customs"));
+    }
+
+    #[test]
+    fn the_code_is_the_tag_of_the_serialised_form() {
+        let refusal = Refusal::WrongStep { step: "held", because: "the review is over" };
+        assert_eq!(serde_json::to_value(&refusal).unwrap()["code"], refusal.code());
+    }
+}

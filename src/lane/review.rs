@@ -1,0 +1,166 @@
+//! What each desk has said of the subject, sealed until its time.
+//!
+//! ```text
+//!  Waiting ──judges──► Given ──all required in, or time up──► Opened
+//!     └───────────────────────time up───────────────────────► NotReviewed
+//! ```
+//! - Waiting → Given: the desk judged; others learn that it did, not what.
+//! - Waiting → Opened: the same where verdicts are not blind.
+//! - Given → Opened: all required verdicts are in, or time is up; all desks in one batch.
+//! - Waiting → NotReviewed: time is up, or the others were opened. Silence of a required desk holds the subject.
+
+use std::sync::Arc;
+
+use super::settings::{Desk, DeskRole};
+use super::{Officer, Verdict};
+
+/// One desk's part in the review.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Waiting,
+    Given { officer: Arc<str>, verdict: Verdict },
+    Opened { officer: Arc<str>, verdict: Verdict },
+    NotReviewed,
+}
+
+/// Why an agency holds a subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum HoldReason {
+    Alarm,
+    Unknown,
+    NotReviewed,
+    NoPicture,
+    Placed(Arc<str>),
+}
+
+impl HoldReason {
+    /// The word in records; a placed hold carries the officer's own.
+    pub(super) fn word(&self) -> Arc<str> {
+        match self {
+            Self::Alarm => "alarm".into(),
+            Self::Unknown => "unknown".into(),
+            Self::NotReviewed => "not_reviewed".into(),
+            Self::NoPicture => "no_picture".into(),
+            Self::Placed(text) => Arc::clone(text),
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> Self {
+        match word {
+            "alarm" => Self::Alarm,
+            "unknown" => Self::Unknown,
+            "not_reviewed" => Self::NotReviewed,
+            "no_picture" => Self::NoPicture,
+            text => Self::Placed(text.into()),
+        }
+    }
+}
+
+/// The desks of one inspection, in the order of the lane file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Review {
+    desks: Vec<Desk>,
+    standing: Vec<Standing>,
+}
+
+impl Review {
+    pub(super) fn new(desks: &[Desk]) -> Self {
+        Self { desks: desks.to_vec(), standing: vec![Standing::Waiting; desks.len()] }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Desk, &Standing)> {
+        self.desks.iter().zip(&self.standing)
+    }
+
+    /// This agency's desk.
+    pub(super) fn of(&mut self, agency: &str) -> Option<&mut Standing> {
+        let place = self.desks.iter().position(|desk| &*desk.agency == agency)?;
+        self.standing.get_mut(place)
+    }
+
+    /// Takes a verdict into a desk that waits.
+    pub(super) fn give(&mut self, officer: &Officer, verdict: Verdict, blind: bool) {
+        if let Some(standing) = self.of(&officer.agency) {
+            let officer = Arc::clone(&officer.name);
+            *standing =
+                if blind { Standing::Given { officer, verdict } } else { Standing::Opened { officer, verdict } };
+        }
+    }
+
+    /// Every required desk has spoken, and there is at least one.
+    pub(super) fn complete(&self) -> bool {
+        let mut required = self.iter().filter(|(desk, _)| desk.role == DeskRole::Required).peekable();
+        required.peek().is_some() && required.all(|(_, standing)| *standing != Standing::Waiting)
+    }
+
+    /// Opening has begun, so it has to be finished; a crash can fall in between.
+    pub(super) fn opening(&self, blind: bool) -> bool {
+        self.standing.iter().any(|standing| match standing {
+            Standing::NotReviewed => true,
+            Standing::Opened { .. } => blind,
+            Standing::Waiting | Standing::Given { .. } => false,
+        })
+    }
+
+    /// A verdict waits sealed.
+    pub(super) fn sealed(&self) -> bool {
+        self.standing.iter().any(|standing| matches!(standing, Standing::Given { .. }))
+    }
+
+    /// Opens the next desk that is not open yet, and says which. Call until `None`.
+    pub(super) fn open_next(&mut self) -> Option<(&Desk, &Standing)> {
+        let shut = |standing: &Standing| matches!(standing, Standing::Waiting | Standing::Given { .. });
+        let place = self.standing.iter().position(shut)?;
+        let standing = &mut self.standing[place];
+        *standing = match std::mem::replace(standing, Standing::NotReviewed) {
+            Standing::Given { officer, verdict } => Standing::Opened { officer, verdict },
+            other @ (Standing::Waiting | Standing::Opened { .. } | Standing::NotReviewed) => {
+                if other == Standing::Waiting { Standing::NotReviewed } else { other }
+            }
+        };
+        Some((&self.desks[place], &self.standing[place]))
+    }
+
+    /// The holds that the opened verdicts ask for.
+    pub(super) fn holds(&self) -> Vec<(Arc<str>, HoldReason)> {
+        let holds = self.iter().filter_map(|(desk, standing)| {
+            let reason = match (standing, desk.role) {
+                (Standing::Opened { verdict: Verdict::Alarm, .. }, _) => HoldReason::Alarm,
+                (Standing::Opened { verdict: Verdict::Unknown, .. }, DeskRole::Required) => HoldReason::Unknown,
+                (Standing::NotReviewed | Standing::Waiting | Standing::Given { .. }, DeskRole::Required) => {
+                    HoldReason::NotReviewed
+                }
+                (Standing::Opened { .. }, _)
+                | (Standing::NotReviewed | Standing::Waiting | Standing::Given { .. }, DeskRole::Advisory) => {
+                    return None;
+                }
+            };
+            Some((Arc::clone(&desk.agency), reason))
+        });
+        let mut holds: Vec<_> = holds.collect();
+        if !self.desks.iter().any(|desk| desk.role == DeskRole::Required) {
+            // A lane without a required desk never hears a consent.
+            holds.extend(self.desks.iter().map(|desk| (Arc::clone(&desk.agency), HoldReason::NotReviewed)));
+        }
+        holds
+    }
+}
+
+/// The word of a standing in records and views.
+pub(super) const fn word(standing: &Standing) -> &'static str {
+    match standing {
+        Standing::Waiting => "waiting",
+        Standing::Given { .. } => "given",
+        Standing::Opened { verdict, .. } => verdict_word(*verdict),
+        Standing::NotReviewed => "not_reviewed",
+    }
+}
+
+/// The word of a verdict in records.
+pub(super) const fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Clear => "clear",
+        Verdict::Alarm => "alarm",
+        Verdict::Unknown => "unknown",
+    }
+}

@@ -7,6 +7,7 @@ mod door;
 pub mod init;
 mod run;
 pub mod schema;
+pub mod status;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,8 @@ enum Verb {
     Init(init::Args),
     /// Print the JSON Schema of a file that people write
     Schema(schema::Args),
+    /// Show the lane, its devices, the journal and the uplink on one screen
+    Status(status::StatusArgs),
     /// Judge the subject of an inspection for an agency
     Verdict(act::VerdictArgs),
     /// Name the subject in the lane
@@ -47,6 +50,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Check(args) => check::run(&args),
         Verb::Init(args) => init::run(&args),
         Verb::Schema(args) => schema::run(&args),
+        Verb::Status(args) => status::run(&args),
         Verb::Verdict(args) => act::verdict(args),
         Verb::Identify(args) => act::identify(args),
         Verb::Hold(args) => act::hold(args),

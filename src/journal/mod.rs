@@ -11,6 +11,7 @@
 //! One process has a journal open, by a lock on the directory. Others may read the files at any time: `portside journal
 //! verify DIR` does.
 
+mod evidence;
 mod files;
 mod follow;
 mod frame;
@@ -23,6 +24,7 @@ mod reader;
 mod record;
 mod recover;
 mod scan;
+mod seal;
 mod segment;
 mod shared;
 mod storage;
@@ -40,12 +42,14 @@ use std::task::{Context, Poll};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
+pub use evidence::{Evidence, EvidenceError, EvidenceFiles};
 pub use frame::RECORD_LIMIT;
 pub use identity::{Identity, OpenError};
 pub use open::{Finding, Gravity, Options};
 pub use reader::{ReadError, Reader, Stored};
 pub use record::{Draft, DraftError, Hash, NO_HASH, NotARecord, Record, hash};
 pub use scan::Damage;
+pub use seal::{SealError, Seals};
 pub use shared::DiskUse;
 pub use storage::AppendError;
 pub use stream::{AgencyId, Stream, UnknownStream};

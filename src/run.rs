@@ -19,7 +19,7 @@ use crate::control::status::{LaneWords, Status};
 use crate::control::{Control, Parts, Scan};
 use crate::field::folder::FolderEvent;
 use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec, LinkState};
-use crate::journal::{self, Draft, EvidenceStore, Gravity, Journal, OpenError, Options, Seals, Stream};
+use crate::journal::{self, Draft, EvidenceFiles, Gravity, Journal, OpenError, Options, Seals, Stream};
 use crate::lane::{Ids, Interlock, Lane, Memory, Picture, Recalled, recall};
 use crate::notify::{Progress, ready, stopping};
 use crate::uplink::{self, Address, DeviceHealth, DeviceState, LaneStatus, TlsFiles};
@@ -151,8 +151,8 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
 
 struct Store {
     journal: Journal,
-    evidence: EvidenceStore,
-    seals: Seals,
+    evidence: EvidenceFiles,
+    seals: Arc<Seals>,
     findings: Vec<journal::Finding>,
 }
 
@@ -160,9 +160,11 @@ async fn open_store(config: &Config, lane_key: PathBuf) -> Result<Store, RunErro
     let dir = config.store.dir.clone();
     let identity = journal::Identity { port: config.lane.port.to_string(), lane: config.lane.id.to_string() };
     let opened = tokio::task::spawn_blocking(move || {
-        let (journal, findings) = Journal::open(&dir, &identity, Options::default()).map_err(RunError::Journal)?;
-        let evidence = EvidenceStore::open(&dir).map_err(|error| RunError::Store(error.to_string()))?;
+        let (journal, mut findings) = Journal::open(&dir, &identity, Options::default()).map_err(RunError::Journal)?;
+        let (evidence, more) = EvidenceFiles::open(&dir).map_err(|error| RunError::Store(error.to_string()))?;
+        findings.extend(more);
         let seals = Seals::open(&dir, &lane_key).map_err(|error| RunError::Store(error.to_string()))?;
+        let seals = Arc::new(seals);
         Ok(Store { journal, evidence, seals, findings })
     });
     opened.await.map_err(|panic| RunError::Store(panic.to_string()))?
@@ -248,7 +250,7 @@ fn start_links(
 
 fn watch_folders(
     config: &Config,
-    evidence: &EvidenceStore,
+    evidence: &EvidenceFiles,
     clock: Clock,
     scans: &mpsc::Sender<Scan>,
     stop: &CancellationToken,
@@ -265,7 +267,7 @@ fn watch_folders(
 async fn keep_pictures(
     device: usize,
     mut incoming: mpsc::Receiver<FolderEvent>,
-    evidence: EvidenceStore,
+    evidence: EvidenceFiles,
     scans: mpsc::Sender<Scan>,
 ) {
     while let Some(event) = incoming.recv().await {
@@ -290,7 +292,7 @@ async fn keep_pictures(
     }
 }
 
-async fn keep_picture(arrived: field::folder::Arrived, evidence: &EvidenceStore) -> Result<Scan, String> {
+async fn keep_picture(arrived: field::folder::Arrived, evidence: &EvidenceFiles) -> Result<Scan, String> {
     let field::folder::Arrived { device, path, bytes, decoded } = arrived;
     let store = evidence.clone();
     let size = bytes.len() as u64;

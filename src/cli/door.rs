@@ -24,7 +24,7 @@ pub(super) struct DoorArgs {
     socket: Option<PathBuf>,
     /// Print the answer as JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Asks the daemon and prints what it answers.

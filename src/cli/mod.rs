@@ -3,6 +3,7 @@
 
 mod act;
 pub mod check;
+mod demo;
 mod door;
 pub mod init;
 mod run;
@@ -23,6 +24,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    /// Run a whole simulated lane on this machine
+    Demo(demo::DemoArgs),
     /// Run the daemon
     Run(run::RunArgs),
     /// Say every fault of a lane file, or what the lane will do
@@ -46,6 +49,7 @@ enum Verb {
 /// Runs the verb.
 pub fn run(cli: Cli) -> ExitCode {
     match cli.verb {
+        Verb::Demo(args) => demo::run(args),
         Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Init(args) => init::run(&args),

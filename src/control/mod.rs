@@ -92,7 +92,7 @@ pub struct Parts {
     /// The journal itself, for telemetry.
     pub journal: Journal,
     /// Keys of sealed verdicts.
-    pub seals: Seals,
+    pub seals: Arc<Seals>,
     /// What the status says besides.
     pub words: LaneWords,
     /// What devices say.

@@ -9,5 +9,6 @@ pub mod field;
 pub mod journal;
 pub mod lane;
 pub mod notify;
+pub mod run;
 pub mod simulate;
 pub mod uplink;

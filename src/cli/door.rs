@@ -9,13 +9,11 @@ use clap::Args;
 use crate::control::call::{Call, Reply};
 use crate::control::socket;
 
-/// Where daemons put their control sockets, one folder a lane.
-const RUN_DIR: &str = "/run/portside";
-/// Name of the control socket in its folder.
-pub(super) const SOCKET: &str = "control.sock";
+/// Where daemons put their control sockets: `LANE.sock`.
+pub(super) const RUN_DIR: &str = "/run/portside";
 /// It failed at run time.
 const FAILED: u8 = 1;
-/// The call is wrong.
+/// The call or the configuration is wrong.
 pub(super) const WRONG: u8 = 2;
 
 /// Which daemon, and how to print.
@@ -71,9 +69,8 @@ fn only_socket(dir: &Path) -> Result<PathBuf, String> {
         .into_iter()
         .flatten()
         .flatten()
-        .map(|entry| entry.path().join(SOCKET))
-        .chain([dir.join(SOCKET)])
-        .filter(|path| path.exists())
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sock"))
         .collect();
     found.sort();
     match found.as_slice() {

@@ -5,6 +5,7 @@ mod act;
 pub mod check;
 mod door;
 pub mod init;
+mod run;
 pub mod schema;
 
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    /// Run the daemon
+    Run(run::RunArgs),
     /// Say every fault of a lane file, or what the lane will do
     Check(check::Args),
     /// Write a commented lane file to begin with
@@ -40,6 +43,7 @@ enum Verb {
 /// Runs the verb.
 pub fn run(cli: Cli) -> ExitCode {
     match cli.verb {
+        Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Init(args) => init::run(&args),
         Verb::Schema(args) => schema::run(&args),

@@ -13,6 +13,9 @@ const RENEW_MAX: Duration = Duration::from_millis(100);
 /// One lost or late renewal must not drop a close that is still wanted.
 const RENEWALS_PER_WATCHDOG: u32 = 3;
 
+/// A drawbar or the gap between lorry and trailer passes a loop in less.
+const TRAILER_GAP: Duration = Duration::from_secs(1);
+
 impl Config {
     /// What the lane machine is told; its sensors stand in the order of [`super::Gate::sensors`].
     pub fn settings(&self) -> lane::Settings {
@@ -33,6 +36,7 @@ impl Config {
             identify_timeout: self.gate.identify,
             leave_timeout: self.gate.leave,
             gone_after: self.gate.gone,
+            trailer_gap: TRAILER_GAP,
         }
     }
 
@@ -46,6 +50,8 @@ impl Config {
             closes: profile.and_then(|profile| profile.closes).unwrap_or(Closes::Own),
             can_stop: has("stop"),
             has_protection: has("protection"),
+            has_stop_button: has("stop_pressed"),
+            has_fault: has("fault"),
             travel: self.gate.travel,
         }
     }

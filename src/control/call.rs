@@ -45,6 +45,14 @@ pub enum Call {
     Verify,
 }
 
+/// True for calls that read the journal alone and need no word with the lane.
+pub const fn reads(call: &Call) -> bool {
+    match call {
+        Call::Act { .. } | Call::Status => false,
+        Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify => true,
+    }
+}
+
 /// One answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]

@@ -1,4 +1,524 @@
 //! The only task that moves a lane.
+//!
+//! ```text
+//!  field, folders, officers ──► take ──► lane.handle ──► effects ──► queue ──► settle ──► journal, barrier, answers
+//!                                             └── Protect ──────────────────────────────► barrier, at once
+//! ```
+//! Effects wait in one queue, in the order in which the lane gave them. A movement or an answer leaves the queue when
+//! every record before it is durable, and a movement only if the interlock still agrees at that moment. What protects
+//! people waits for nothing. The task itself never waits for the disk: while records are on their way it goes on taking
+//! events, so that a stop is never late.
+
 pub mod call;
+pub mod devices;
+pub mod roles;
+pub mod scribe;
 pub mod socket;
+pub mod status;
 pub mod telemetry;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use portside_devices::reading::{Quality, Reading};
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::field::FieldEvent;
+use crate::journal::{Append, Draft, Journal, Seals, Stream};
+use crate::lane::{Act, Effect, Event, Interlock, Lane, Note, Order, Picture, Topic};
+use crate::notify::Beat;
+use call::{Call, Reply};
+use devices::{Devices, Ordered};
+use roles::Roles;
+use scribe::{Scribe, Ticket, Unkept};
+use socket::Asked;
+use status::{LaneWords, Status};
+use telemetry::Thinner;
+
+/// The task comes round at least this often, which feeds the watchdog.
+const ROUND: Duration = Duration::from_secs(1);
+/// At the end, records that are on their way get this long to become durable.
+const LAST_RECORDS: Duration = Duration::from_secs(3);
+
+/// What the watched folders have to tell.
+#[derive(Debug)]
+pub enum Scan {
+    /// A picture that is durable evidence by now.
+    Picture {
+        /// What it is.
+        picture: Picture,
+        /// Where the sender's file lies; it is moved away once the picture is on record.
+        path: PathBuf,
+    },
+    /// A file that cannot be used.
+    SetAside {
+        /// Device id.
+        device: Arc<str>,
+        /// File name as it arrived.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// The folder of a device can be read, or cannot.
+    Link {
+        /// Device number.
+        device: usize,
+        /// Whether it can.
+        state: crate::field::LinkState,
+    },
+}
+
+/// Everything the control task is built from.
+pub struct Parts {
+    /// The one clock.
+    pub clock: Clock,
+    /// The machine that decides.
+    pub lane: Lane,
+    /// The machine that checks.
+    pub interlock: Interlock,
+    /// Which point means what.
+    pub roles: Roles,
+    /// The devices and their links.
+    pub devices: Devices,
+    /// The way to the journal for what the lane decides.
+    pub scribe: Scribe,
+    /// The journal itself, for telemetry.
+    pub journal: Journal,
+    /// Keys of sealed verdicts.
+    pub seals: Seals,
+    /// What the status says besides.
+    pub words: LaneWords,
+    /// What devices say.
+    pub field: mpsc::Receiver<FieldEvent>,
+    /// What folders say.
+    pub scans: mpsc::Receiver<Scan>,
+    /// What people ask.
+    pub asked: mpsc::Receiver<Asked>,
+    /// What became of orders.
+    pub outcomes: mpsc::UnboundedReceiver<Ordered>,
+    /// Where the published view goes.
+    pub status: watch::Sender<Arc<Status>>,
+    /// The watchdog's ear.
+    pub beat: Beat,
+}
+
+/// One thing in the queue.
+enum Step {
+    /// Records on their way to the disk, and what they were.
+    Kept { ticket: Ticket, records: Vec<Effect> },
+    /// An order that waits for the records before it.
+    Move(Order),
+    /// An answer that waits for the records before it.
+    Answer { ticket: u64, reply: Reply },
+    /// A verdict key that can be erased.
+    Forget(Arc<str>),
+    /// A sender's file that became evidence.
+    Taken(PathBuf),
+}
+
+/// What the task woke up for.
+enum Input {
+    Stop,
+    Kept(Result<(), Unkept>),
+    Thinned(Result<(), Unkept>),
+    Field(FieldEvent),
+    Scan(Scan),
+    Asked(Asked),
+    Ordered(Ordered),
+    Round,
+}
+
+/// The control task.
+pub struct Control {
+    parts: Parts,
+    queue: VecDeque<Step>,
+    thinner: Thinner,
+    thinning: Option<Append>,
+    waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
+    tickets: u64,
+    generation: u64,
+}
+
+impl Control {
+    /// A control task that has not begun.
+    pub fn new(parts: Parts) -> Self {
+        let ids = parts.devices.views.iter().map(|view| view.id.clone()).collect();
+        Self {
+            thinner: Thinner::new(ids),
+            thinning: None,
+            queue: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            tickets: 0,
+            generation: 0,
+            parts,
+        }
+    }
+
+    /// Moves the lane until `stop` is cancelled.
+    ///
+    /// # Errors
+    /// When something cannot be kept: nothing moves on a decision that is not on disk, so the task takes a close
+    /// request back, ends, and the daemon starts anew from what the disk holds.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), Unkept> {
+        self.publish();
+        loop {
+            let ended = match self.next(&stop).await {
+                Input::Stop => break,
+                input => self.take(input),
+            };
+            if let Err(unkept) = ended {
+                tracing::error!(%unkept, "the lane stops: a record could not be kept");
+                self.protect(Order::CloseOff);
+                return Err(unkept);
+            }
+            self.settle();
+            self.publish();
+            self.parts.beat.tick(self.parts.clock.moment());
+        }
+        self.finish().await
+    }
+
+    /// Waits for whatever comes first. Chooses nothing: what devices say goes first only because it may protect.
+    async fn next(&mut self, stop: &CancellationToken) -> Input {
+        let Self { parts, queue, thinner, thinning, .. } = self;
+        let now = parts.clock.moment();
+        let telemetry = thinner.deadline().filter(|_| thinning.is_none());
+        let deadline = [parts.lane.deadline(), telemetry].into_iter().flatten().min();
+        let wait = deadline.map_or(ROUND, |deadline| deadline.since(now)).min(ROUND);
+        let kept = async {
+            match queue.front_mut() {
+                Some(Step::Kept { ticket, .. }) => ticket.await,
+                Some(Step::Move(_) | Step::Answer { .. } | Step::Forget(_) | Step::Taken(_)) | None => {
+                    std::future::pending().await
+                }
+            }
+        };
+        let thinned = async {
+            match thinning {
+                Some(append) => append.await.map(|_| ()).map_err(Unkept::from),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Input::Stop,
+            Some(event) = parts.field.recv() => Input::Field(event),
+            kept = kept => Input::Kept(kept),
+            Some(ordered) = parts.outcomes.recv() => Input::Ordered(ordered),
+            Some(asked) = parts.asked.recv() => Input::Asked(asked),
+            Some(scan) = parts.scans.recv() => Input::Scan(scan),
+            thinned = thinned => Input::Thinned(thinned),
+            () = tokio::time::sleep(wait) => Input::Round,
+        }
+    }
+
+    fn take(&mut self, input: Input) -> Result<(), Unkept> {
+        match input {
+            Input::Stop => {}
+            Input::Kept(kept) => return self.kept(kept),
+            Input::Thinned(kept) => {
+                self.thinning = None;
+                return kept;
+            }
+            Input::Field(event) => self.field(event),
+            Input::Scan(scan) => self.scan(scan),
+            Input::Asked(asked) => self.asked(asked),
+            Input::Ordered(ordered) => self.ordered(ordered),
+            Input::Round => self.step(Event::Tick),
+        }
+        self.thin();
+        Ok(())
+    }
+
+    /// The records at the head of the queue are durable.
+    fn kept(&mut self, kept: Result<(), Unkept>) -> Result<(), Unkept> {
+        kept?;
+        if let Some(Step::Kept { records, .. }) = self.queue.pop_front() {
+            for record in &records {
+                self.parts.interlock.observe_effect(record);
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out everything at the head of the queue that waits for no record any more.
+    fn settle(&mut self) {
+        while let Some(step) = self.queue.pop_front() {
+            match step {
+                Step::Kept { .. } => {
+                    self.queue.push_front(step);
+                    return;
+                }
+                Step::Move(order) => self.order(order),
+                Step::Answer { ticket, reply } => {
+                    if let Some(caller) = self.waiting.remove(&ticket) {
+                        // A caller who left finds the outcome in the journal.
+                        let _ = caller.send(reply);
+                    }
+                }
+                Step::Forget(inspection) => self.forget(inspection),
+                Step::Taken(path) => take_away(path),
+            }
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        let now = self.parts.clock.moment();
+        match self.parts.interlock.permit(now, order, false) {
+            Ok(()) => self.parts.devices.order(order, false),
+            Err(rule) => self.refused(order, rule.0),
+        }
+    }
+
+    fn protect(&mut self, order: Order) {
+        let now = self.parts.clock.moment();
+        match self.parts.interlock.permit(now, order, true) {
+            Ok(()) => self.parts.devices.order(order, true),
+            Err(rule) => self.refused(order, rule.0),
+        }
+    }
+
+    fn refused(&mut self, order: Order, rule: &'static str) {
+        tracing::warn!(?order, rule, "the interlock refused an order");
+        self.step(Event::Refused { order, rule });
+    }
+
+    fn forget(&self, inspection: Arc<str>) {
+        let seals = self.parts.seals.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = seals.erase(&inspection) {
+                tracing::error!(%inspection, %error, "the key of sealed verdicts could not be erased");
+            }
+        });
+    }
+
+    /// One event through the machine, and its effects into the queue.
+    fn step(&mut self, event: Event) {
+        let now = self.parts.clock.moment();
+        self.parts.interlock.observe(now, &event);
+        let effects = self.parts.lane.handle(now, event);
+        let mut records = Vec::new();
+        for effect in effects {
+            let step = match effect {
+                Effect::Record(note) => {
+                    records.push(note);
+                    continue;
+                }
+                Effect::Protect(order) => {
+                    self.protect(order);
+                    continue;
+                }
+                Effect::Move(order) => Step::Move(order),
+                Effect::Answer { ticket, answer } => Step::Answer { ticket, reply: reply(answer) },
+                Effect::Forget { inspection } => Step::Forget(inspection),
+            };
+            self.keep(std::mem::take(&mut records));
+            self.queue.push_back(step);
+        }
+        self.keep(records);
+    }
+
+    fn keep(&mut self, notes: Vec<Note>) {
+        if notes.is_empty() {
+            return;
+        }
+        for note in &notes {
+            tracing::info!(inspection = %note.subject, kind = note.kind, "recorded");
+        }
+        let records = notes.iter().cloned().map(Effect::Record).collect();
+        let ticket = self.parts.scribe.keep(notes, self.parts.clock.wall());
+        self.queue.push_back(Step::Kept { ticket, records });
+    }
+
+    fn note(&mut self, topic: Topic, kind: &'static str, subject: &Arc<str>, data: serde_json::Value) {
+        self.keep(vec![Note { topic, kind, subject: subject.clone(), data, secret: None }]);
+    }
+
+    fn field(&mut self, event: FieldEvent) {
+        match event {
+            FieldEvent::Batch { device, readings, .. } => self.readings(device, readings),
+            FieldEvent::Link { device, state, .. } => self.link(device, &state),
+            FieldEvent::Unconfirmed { device, attempts, reason, .. } => {
+                let Some(id) = self.parts.devices.views.get(device).map(|view| view.id.clone()) else { return };
+                let data = json!({ "attempts": attempts, "reason": reason });
+                self.note(Topic::Alarm, "alarm.order_unconfirmed", &id, data);
+            }
+        }
+    }
+
+    fn readings(&mut self, device: usize, readings: Vec<Reading>) {
+        for reading in &readings {
+            let bad = match &reading.quality {
+                Quality::Good | Quality::Stale => None,
+                Quality::Bad(reason) | Quality::Invalid(reason) => Some(reason.clone()),
+            };
+            self.parts.devices.quality(device, &reading.point, bad);
+            if let Some(event) = self.parts.roles.event(device, reading) {
+                self.step(event);
+            }
+        }
+        self.thinner.add(device, readings);
+    }
+
+    fn link(&mut self, device: usize, state: &crate::field::LinkState) {
+        use crate::field::LinkState::{Down, Up};
+        if !self.parts.devices.link(device, state) {
+            return;
+        }
+        let id = self.parts.devices.views[device].id.clone();
+        let data = match state {
+            Up => json!({ "state": "up" }),
+            Down { reason } => json!({ "state": "down", "reason": reason }),
+        };
+        tracing::info!(device = %id, ?state, "link");
+        self.note(Topic::Device, "device.link", &id, data);
+    }
+
+    fn scan(&mut self, scan: Scan) {
+        match scan {
+            Scan::Picture { picture, path } => {
+                self.step(Event::Picture(picture));
+                self.queue.push_back(Step::Taken(path));
+            }
+            Scan::SetAside { device, name, reason } => {
+                let inspection = self.parts.lane.view().inspection.map(|inspection| inspection.id);
+                let data = json!({ "file": name, "reason": reason, "inspection": inspection });
+                self.note(Topic::Alarm, "alarm.scan_set_aside", &device, data);
+            }
+            Scan::Link { device, state } => self.link(device, &state),
+        }
+    }
+
+    fn asked(&mut self, asked: Asked) {
+        match asked.call {
+            Call::Act { officer, act } => {
+                self.tickets += 1;
+                let ticket = self.tickets;
+                self.waiting.insert(ticket, asked.answer);
+                self.audit(&officer, &act, asked.uid);
+                self.step(Event::Officer { officer, act, ticket });
+            }
+            Call::Status => {
+                let status = self.parts.status.borrow().clone();
+                let status = serde_json::to_value(&*status).unwrap_or_default();
+                let _ = asked.answer.send(Reply::Status { status: Box::new(status) });
+            }
+            Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify => {
+                let message = "the journal is read without the lane; this call went astray".to_owned();
+                let _ = asked.answer.send(Reply::Failed { message });
+            }
+        }
+    }
+
+    /// Who asked for what through which Unix user, beside what the lane makes of it. A verdict's value is not named.
+    fn audit(&mut self, officer: &crate::lane::Officer, act: &Act, uid: u32) {
+        let (verb, inspection) = named(act);
+        let data = json!({
+            "agency": officer.agency, "officer": officer.name, "uid": uid, "act": verb, "inspection": inspection,
+        });
+        let draft = Draft::new(Stream::Audit, "audit.act", &officer.agency, self.parts.clock.wall(), data);
+        let ticket = self.parts.scribe.keep_drafts(vec![draft], self.parts.clock.wall());
+        self.queue.push_back(Step::Kept { ticket, records: Vec::new() });
+    }
+
+    fn ordered(&mut self, ordered: Ordered) {
+        let Ordered { order, outcome, words } = ordered;
+        if let Some(words) = words {
+            tracing::warn!(?order, ?outcome, words, "an order to the barrier did not arrive");
+        }
+        self.step(Event::Ordered { order, outcome });
+    }
+
+    /// Hands due telemetry to the journal, one batch at a time: while the disk is slow the windows grow instead.
+    fn thin(&mut self) {
+        if self.thinning.is_some() {
+            return;
+        }
+        let time = self.parts.clock.wall();
+        let due = self.thinner.take(self.parts.clock.moment());
+        let drafts: Vec<Draft> = due
+            .into_iter()
+            .map(|readings| {
+                let id = readings.device.clone();
+                let data = serde_json::to_value(readings).unwrap_or_default();
+                Draft::new(Stream::Telemetry, "telemetry.readings", &id, time, data)
+            })
+            .collect();
+        if !drafts.is_empty() {
+            self.thinning = Some(self.parts.journal.append(&drafts));
+        }
+    }
+
+    /// Publishes one view with the next generation number, once everything that it shows is durable.
+    fn publish(&mut self) {
+        if !self.queue.is_empty() {
+            return;
+        }
+        self.generation += 1;
+        let status = Status {
+            generation: self.generation,
+            words: self.parts.words.clone(),
+            lane: self.parts.lane.view(),
+            devices: self.parts.devices.views.clone(),
+        };
+        self.parts.status.send_replace(Arc::new(status));
+    }
+
+    /// Takes a close request back, lets records on their way become durable, and answers who waits for them.
+    async fn finish(mut self) -> Result<(), Unkept> {
+        self.protect(Order::CloseOff);
+        let data = json!({ "step": self.parts.lane.view().step });
+        let draft = Draft::new(Stream::Audit, "audit.stopped", "lane", self.parts.clock.wall(), data);
+        let ticket = self.parts.scribe.keep_drafts(vec![draft], self.parts.clock.wall());
+        self.queue.push_back(Step::Kept { ticket, records: Vec::new() });
+        let drained = tokio::time::timeout(LAST_RECORDS, async {
+            while let Some(step) = self.queue.pop_front() {
+                match step {
+                    Step::Kept { ticket, .. } => ticket.await?,
+                    // The lane is stopping: what has not moved by now is found unmoved, and recorded as asked.
+                    Step::Move(order) => tracing::warn!(?order, "not given: the daemon stops"),
+                    answered => {
+                        self.queue.push_front(answered);
+                        self.settle();
+                    }
+                }
+            }
+            Ok(())
+        });
+        drained.await.unwrap_or_else(|_| Err(Unkept("the disk took too long at the end".to_owned())))
+    }
+}
+
+fn reply(answer: Result<Arc<str>, crate::lane::Refusal>) -> Reply {
+    match answer {
+        Ok(message) => Reply::Done { message },
+        Err(refusal) => Reply::Refused { code: refusal.code().to_owned(), message: refusal.to_string() },
+    }
+}
+
+fn named(act: &Act) -> (&'static str, Option<Arc<str>>) {
+    match act {
+        Act::Identify { inspection, .. } => ("identify", inspection.clone()),
+        Act::Judge { inspection, .. } => ("judge", Some(inspection.clone())),
+        Act::PlaceHold { inspection, .. } => ("place_hold", Some(inspection.clone())),
+        Act::LiftHold { inspection, .. } => ("lift_hold", Some(inspection.clone())),
+        Act::Open { .. } => ("open", None),
+        Act::Stop => ("stop", None),
+        Act::Resume => ("resume", None),
+        Act::ConfirmClear => ("confirm_clear", None),
+        Act::ConfirmSubject => ("confirm_subject", None),
+    }
+}
+
+fn take_away(path: PathBuf) {
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = crate::field::folder::take(&path) {
+            tracing::warn!(path = %path.display(), %error, "a picture that is evidence could not be moved away");
+        }
+    });
+}

@@ -1,0 +1,174 @@
+//! `portside run`: the daemon.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::door::{RUN_DIR, WRONG};
+use crate::clock::Clock;
+use crate::config::{self, Config, Ink};
+use crate::notify::{self, Progress};
+use crate::run::{self, Environment};
+
+/// Arguments of `portside run`.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  portside run -c /etc/portside/G03.toml\n\n\
+    SIGTERM ends it in order, SIGHUP reads the lane file again: a faulty one is refused and the lane goes on as it is.")]
+pub struct RunArgs {
+    /// The lane file
+    #[arg(short, long, value_name = "FILE", default_value = "/etc/portside/lane.toml")]
+    config: PathBuf,
+    /// The control socket [default: /run/portside/LANE.sock]
+    #[arg(long, value_name = "PATH", env = "PORTSIDE_SOCKET")]
+    socket: Option<PathBuf>,
+    /// End in order when standard input ends, as it does when the parent dies
+    #[arg(long, hide = true)]
+    end_with_stdin: bool,
+}
+
+/// Why one run ended.
+enum Ended {
+    Stopped,
+    Reload(Box<Config>),
+    Failed,
+}
+
+/// Runs the daemon until it is told to stop.
+pub fn run(args: &RunArgs) -> ExitCode {
+    log_to_stderr();
+    let Some(config) = load(&args.config) else { return ExitCode::from(WRONG) };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the runtime cannot start");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut next = config;
+    loop {
+        match runtime.block_on(once(args, next)) {
+            Ended::Stopped => return ExitCode::SUCCESS,
+            Ended::Reload(config) => next = *config,
+            Ended::Failed => return ExitCode::FAILURE,
+        }
+    }
+}
+
+async fn once(args: &RunArgs, config: Config) -> Ended {
+    let clock = Clock::start();
+    let progress = Progress::default();
+    let feeding = notify::watchdog_period().map(|period| tokio::spawn(notify::feed(clock, progress.clone(), period)));
+    let stop = CancellationToken::new();
+    let mut told = tokio::spawn(told_to_end(args.config.clone(), config.hash.clone(), args.end_with_stdin));
+    let socket = args.socket.clone().unwrap_or_else(|| Path::new(RUN_DIR).join(format!("{}.sock", config.lane.id)));
+    let lane_key = run::lane_key_path(&config.store.dir);
+    let env = Environment { config, socket, lane_key, clock, progress };
+    let mut running = tokio::spawn(run::run_once(env, stop.clone()));
+    let ended = tokio::select! {
+        ended = &mut told => {
+            stop.cancel();
+            let failed = log_failure(running.await);
+            match ended {
+                Ok(Some(config)) if !failed => Ended::Reload(config),
+                Ok(None) if !failed => Ended::Stopped,
+                Ok(_) | Err(_) => Ended::Failed,
+            }
+        }
+        failed = &mut running => {
+            log_failure(failed);
+            told.abort();
+            Ended::Failed
+        }
+    };
+    if let Some(feeding) = feeding {
+        feeding.abort();
+    }
+    ended
+}
+
+fn log_failure(ended: Result<Result<(), run::RunError>, tokio::task::JoinError>) -> bool {
+    match ended {
+        Ok(Ok(())) => false,
+        Ok(Err(error)) => {
+            tracing::error!("{error}");
+            true
+        }
+        Err(panic) => {
+            tracing::error!(%panic, "the lane's task ended by a panic");
+            true
+        }
+    }
+}
+
+/// Waits for SIGTERM, SIGINT or the parent's end (`None`), or for a SIGHUP with a lane file that is right (`Some`).
+async fn told_to_end(file: PathBuf, hash: std::sync::Arc<str>, end_with_stdin: bool) -> Option<Box<Config>> {
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+    else {
+        tracing::error!("signals cannot be heard; the daemon ends");
+        return None;
+    };
+    let parent = async {
+        if end_with_stdin {
+            tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await.ok();
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::pin!(parent);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return None,
+            _ = interrupt.recv() => return None,
+            () = &mut parent => return None,
+            _ = hang_up.recv() => {
+                notify::reloading();
+                match load(&file) {
+                    Some(config) if config.hash == hash => notify::ready("the lane file has not changed"),
+                    Some(config) => return Some(Box::new(config)),
+                    None => notify::ready("the lane file is faulty; the lane goes on with the old one"),
+                }
+            }
+        }
+    }
+}
+
+/// Reads the lane file; its faults go to the log, as `portside check` would draw them.
+fn load(file: &Path) -> Option<Config> {
+    let ink = if std::io::stderr().is_terminal() { Ink::Colour } else { Ink::Plain };
+    match config::load(file) {
+        Ok(checked) => {
+            if checked.report.warnings() > 0 {
+                eprint!("{}", checked.report.render(ink));
+            }
+            Some(checked.config)
+        }
+        Err(report) => {
+            eprint!("{}", report.render(ink));
+            tracing::error!(file = %file.display(), errors = report.errors(), "the lane file is faulty");
+            None
+        }
+    }
+}
+
+/// Logs go to standard error; journald adds its own time.
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("PORTSIDE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let started = if std::env::var_os("JOURNAL_STREAM").is_some() {
+        log.without_time().try_init()
+    } else {
+        log.try_init()
+    };
+    if let Err(error) = started {
+        eprintln!("portside: logging cannot start: {error}");
+    }
+}

@@ -1,0 +1,41 @@
+//! What the control task publishes: one view of the lane with a generation number.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::devices::DeviceView;
+use crate::lane::View;
+
+/// What stays the same for one run.
+#[derive(Clone, Debug, Serialize)]
+pub struct LaneWords {
+    /// Port id.
+    pub port: Arc<str>,
+    /// Lane id.
+    pub id: Arc<str>,
+    /// Name for people.
+    pub name: Arc<str>,
+    /// Software version.
+    pub version: &'static str,
+    /// Process id.
+    pub pid: u32,
+    /// Lower-case hex SHA-256 of the lane file.
+    pub config_hash: Arc<str>,
+    /// `normal` or `emergency`.
+    pub mode: Arc<str>,
+}
+
+/// One view of the lane.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Rises with every view of this run.
+    pub generation: u64,
+    /// Which lane this is.
+    #[serde(rename = "about")]
+    pub words: LaneWords,
+    /// The lane.
+    pub lane: View,
+    /// The devices.
+    pub devices: Vec<DeviceView>,
+}

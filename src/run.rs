@@ -1,0 +1,437 @@
+//! Builds everything, runs it, and shuts it down: producers first, the journal last.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use portside_devices::kind::Kind;
+use serde_json::json;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::{Config, Connection};
+use crate::control::devices::{Barrier, DeviceView, Devices};
+use crate::control::roles::Roles;
+use crate::control::scribe::{Scribe, Unkept};
+use crate::control::socket::{Asked, Door};
+use crate::control::status::{LaneWords, Status};
+use crate::control::{Control, Parts, Scan};
+use crate::field::folder::FolderEvent;
+use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec, LinkState};
+use crate::journal::{self, Draft, EvidenceStore, Gravity, Journal, OpenError, Options, Seals, Stream};
+use crate::lane::{Ids, Interlock, Lane, Memory, Picture, Recalled, recall};
+use crate::notify::{Progress, ready, stopping};
+use crate::uplink::{self, DeviceHealth, DeviceState, LaneStatus};
+
+/// Events that may wait for the control task; a link goes on polling when they are full.
+const EVENTS_WAITING_MAX: usize = 4096;
+/// Younger inspections than this many are looked through for one that was open.
+const RECALLED_MAX: usize = 8;
+/// The control task is silent for no longer than this while it is well.
+const CONTROL_SILENCE: Duration = Duration::from_secs(4);
+/// The uplink has this long to send what it has in hand.
+const UPLINK_END: Duration = Duration::from_secs(2);
+
+/// What a run needs from outside; a test builds it too.
+#[derive(Debug)]
+pub struct Environment {
+    /// The checked lane file.
+    pub config: Config,
+    /// Where the control socket is bound.
+    pub socket: PathBuf,
+    /// The file with the lane key; made at the first start.
+    pub lane_key: PathBuf,
+    /// The one clock.
+    pub clock: Clock,
+    /// Who watches over progress.
+    pub progress: Progress,
+}
+
+/// Why a run ended otherwise than by being told to.
+#[derive(Debug)]
+pub enum RunError {
+    /// The journal cannot be opened.
+    Journal(OpenError),
+    /// A part of the store cannot be opened.
+    Store(String),
+    /// The control socket cannot be bound.
+    Socket(PathBuf, std::io::Error),
+    /// A record could not be kept: nothing may move any more.
+    Unkept(Unkept),
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Journal(error) => write!(f, "the journal cannot be opened: {error}"),
+            Self::Store(text) => write!(f, "the store cannot be opened: {text}"),
+            Self::Socket(path, error) => write!(f, "the control socket {} cannot be bound: {error}", path.display()),
+            Self::Unkept(unkept) => write!(f, "the lane stopped because a record could not be kept: {unkept}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// Runs the lane until `stop` is cancelled.
+///
+/// # Errors
+/// When it cannot start, or a record could not be kept.
+pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), RunError> {
+    let Environment { config, socket, lane_key, clock, progress } = env;
+    let door = Door::bind(&socket).map_err(|error| RunError::Socket(socket.clone(), error))?;
+    let store = open_store(&config, lane_key).await?;
+    let Store { journal, evidence, seals, findings } = store;
+    let settings = config.settings();
+    let (recalled, mut interlock) = (recall_open(&journal, &seals, &settings).await, Interlock::new(&settings));
+    for (kind, subject) in &recalled.records {
+        interlock.recall(kind, subject);
+    }
+    if let Some(inspection) = recalled.open.inspection() {
+        tracing::info!(%inspection, "going on with the inspection that was open");
+    }
+    let lane = Lane::restore(settings, ids(clock), recalled.open);
+
+    let producers = CancellationToken::new();
+    let (field_events, field) = mpsc::channel::<FieldEvent>(EVENTS_WAITING_MAX);
+    let roles = Roles::of(&config);
+    let links = start_links(&config, &roles, clock, &field_events, &producers);
+    let (scans_out, scans) = mpsc::channel(8);
+    watch_folders(&config, &evidence, clock, &scans_out, &producers);
+    let (calls, asked) = mpsc::channel(64);
+    let (for_control, control_asked) = mpsc::channel(64);
+    tokio::spawn(door.serve(calls, producers.clone()));
+    tokio::spawn(answer_readers(asked, for_control, journal.clone(), config.store.dir.clone()));
+
+    let words = words(&config);
+    let (outcomes_out, outcomes) = mpsc::unbounded_channel();
+    let devices = Devices { views: device_views(&config), links, barrier: barrier(&config), outcomes: outcomes_out };
+    let scribe = Scribe::start(journal.clone(), seals.clone());
+    let (status_out, status) = watch::channel(Arc::new(Status {
+        generation: 0,
+        words: words.clone(),
+        lane: lane.view(),
+        devices: devices.views.clone(),
+    }));
+    told_at_start(&scribe, &config, clock, findings);
+
+    let uplink_stop = CancellationToken::new();
+    let uplink = start_uplink(&config, &journal, &scribe, &status, clock, &uplink_stop);
+    let control = Control::new(Parts {
+        clock,
+        lane,
+        interlock,
+        roles,
+        devices,
+        scribe,
+        journal: journal.clone(),
+        seals,
+        words,
+        field,
+        scans,
+        asked: control_asked,
+        outcomes,
+        status: status_out,
+        beat: progress.task("control", CONTROL_SILENCE, clock.moment()),
+    });
+    ready(&format!("lane {}/{} is up", config.lane.port, config.lane.id));
+    let ended = control.run(stop).await;
+
+    stopping("the lane is stopping");
+    producers.cancel();
+    uplink_stop.cancel();
+    if let Some(uplink) = uplink {
+        let _ = tokio::time::timeout(UPLINK_END, uplink).await;
+    }
+    journal.close().await;
+    ended.map_err(RunError::Unkept)
+}
+
+struct Store {
+    journal: Journal,
+    evidence: EvidenceStore,
+    seals: Seals,
+    findings: Vec<journal::Finding>,
+}
+
+async fn open_store(config: &Config, lane_key: PathBuf) -> Result<Store, RunError> {
+    let dir = config.store.dir.clone();
+    let identity = journal::Identity { port: config.lane.port.to_string(), lane: config.lane.id.to_string() };
+    let opened = tokio::task::spawn_blocking(move || {
+        let (journal, findings) = Journal::open(&dir, &identity, Options::default()).map_err(RunError::Journal)?;
+        let evidence = EvidenceStore::open(&dir).map_err(|error| RunError::Store(error.to_string()))?;
+        let seals = Seals::open(&dir, &lane_key).map_err(|error| RunError::Store(error.to_string()))?;
+        Ok(Store { journal, evidence, seals, findings })
+    });
+    opened.await.map_err(|panic| RunError::Store(panic.to_string()))?
+}
+
+struct RecalledRun {
+    open: Recalled,
+    /// Kind and subject of the records that were looked through, oldest first.
+    records: Vec<(String, String)>,
+}
+
+/// The inspection that was open when the last run ended, from its own records.
+async fn recall_open(journal: &Journal, seals: &Seals, settings: &crate::lane::Settings) -> RecalledRun {
+    let reader = journal.reader();
+    let mut ids = reader.inspections(RECALLED_MAX).await.unwrap_or_default();
+    ids.reverse();
+    let mut found = Vec::new();
+    for id in ids {
+        match reader.inspection(id.clone()).await {
+            Ok(stored) => found.extend(stored.into_iter().map(|stored| stored.bytes)),
+            Err(error) => tracing::error!(inspection = id, %error, "an inspection cannot be read back"),
+        }
+    }
+    let mut parsed = Vec::new();
+    for bytes in &found {
+        let Ok(record) = journal::Record::parse(bytes) else { continue };
+        if !record.kind.starts_with("portside.inspection.") {
+            continue;
+        }
+        let data = record.value();
+        let sealed = data.get("sealed").and_then(|sealed| sealed.as_str()).map(str::to_owned);
+        let agency = data.get("agency").and_then(|agency| agency.as_str()).map(str::to_owned);
+        let secret = match (sealed, agency) {
+            (Some(sealed), Some(agency)) => seals.unseal(&record.subject, &agency, &sealed).ok(),
+            _ => None,
+        };
+        let secret = secret.and_then(|plain| serde_json::from_slice(&plain).ok());
+        parsed.push((record.kind.to_string(), record.subject.to_string(), data, secret));
+    }
+    let memories =
+        parsed.iter().map(|(kind, subject, data, secret)| Memory { kind, subject, data, secret: secret.clone() });
+    let open = recall::fold(settings, memories);
+    let records = parsed.iter().map(|(kind, subject, ..)| (kind.clone(), subject.clone())).collect();
+    RecalledRun { open, records }
+}
+
+/// Inspection ids: UUIDv7, so that they sort by time.
+fn ids(clock: Clock) -> Ids {
+    Box::new(move || {
+        let now = clock.wall();
+        let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+        let time = uuid::Timestamp::from_unix(uuid::NoContext, seconds, now.subsec_nanosecond().unsigned_abs());
+        uuid::Uuid::new_v7(time).to_string().into()
+    })
+}
+
+fn start_links(
+    config: &Config,
+    roles: &Roles,
+    clock: Clock,
+    events: &mpsc::Sender<FieldEvent>,
+    stop: &CancellationToken,
+) -> Vec<LinkHandle> {
+    let spec = |link: &crate::config::Link| {
+        let on = link.devices.iter().filter_map(|index| config.devices[*index].modbus().map(|on| (*index, on)));
+        let devices: Vec<DeviceSpec> = on
+            .clone()
+            .map(|(index, on)| DeviceSpec {
+                id: config.devices[index].id.shared(),
+                index,
+                unit: on.unit,
+                profile: on.profile.clone(),
+                intervals: Intervals { fast: on.interval, normal: on.interval * 10, slow: on.interval * 100 },
+                watched: roles.watched(index).cloned().collect(),
+            })
+            .collect();
+        let timeout = on.map(|(_, on)| on.timeout).max().unwrap_or(Duration::from_millis(300));
+        let address: Arc<str> = format!("{}:{}", link.host, link.port).into();
+        LinkSpec { name: address.clone(), address, devices, timeout, drive: Drive::Full }
+    };
+    config.links.iter().map(|link| field::spawn(spec(link), clock, events.clone(), stop.clone())).collect()
+}
+
+fn watch_folders(
+    config: &Config,
+    evidence: &EvidenceStore,
+    clock: Clock,
+    scans: &mpsc::Sender<Scan>,
+    stop: &CancellationToken,
+) {
+    for (number, device) in config.devices.iter().enumerate() {
+        let Connection::Folder(dir) = &device.connection else { continue };
+        let (events, incoming) = mpsc::channel(2);
+        tokio::spawn(field::folder::watch(device.id.shared(), dir.clone(), clock, events, stop.clone()));
+        tokio::spawn(keep_pictures(number, incoming, evidence.clone(), scans.clone()));
+    }
+}
+
+/// Makes each picture durable before the lane hears of it.
+async fn keep_pictures(
+    device: usize,
+    mut incoming: mpsc::Receiver<FolderEvent>,
+    evidence: EvidenceStore,
+    scans: mpsc::Sender<Scan>,
+) {
+    while let Some(event) = incoming.recv().await {
+        let scan = match event {
+            FolderEvent::Arrived(arrived) => match keep_picture(arrived, &evidence).await {
+                Ok(scan) => scan,
+                Err(error) => {
+                    // The file stays in the folder and is offered again.
+                    tracing::error!(%error, "a picture could not be made durable");
+                    continue;
+                }
+            },
+            FolderEvent::SetAside { device, name, reason } => Scan::SetAside { device, name, reason },
+            FolderEvent::Link { down: None, .. } => Scan::Link { device, state: LinkState::Up },
+            FolderEvent::Link { down: Some(reason), .. } => {
+                Scan::Link { device, state: LinkState::Down { reason: reason.into() } }
+            }
+        };
+        if scans.send(scan).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn keep_picture(arrived: field::folder::Arrived, evidence: &EvidenceStore) -> Result<Scan, String> {
+    let field::folder::Arrived { device, path, bytes, decoded } = arrived;
+    let store = evidence.clone();
+    let size = bytes.len() as u64;
+    let kept = tokio::task::spawn_blocking(move || store.put(&bytes)).await.map_err(|panic| panic.to_string())?;
+    let kept = kept.map_err(|error| error.to_string())?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let picture = Picture {
+        sha256: kept.sha256.as_str().into(),
+        media_type: decoded.media_type.into(),
+        size,
+        width: decoded.width,
+        height: decoded.height,
+        bits: decoded.bits,
+        name: name.into(),
+        device,
+    };
+    Ok(Scan::Picture { picture, path })
+}
+
+/// Answers what only reads the journal, and passes the rest on to the control task.
+async fn answer_readers(
+    mut asked: mpsc::Receiver<Asked>,
+    control: mpsc::Sender<Asked>,
+    journal: Journal,
+    dir: PathBuf,
+) {
+    while let Some(asked) = asked.recv().await {
+        match crate::control::call::reads(&asked.call) {
+            true => {
+                let (journal, dir) = (journal.clone(), dir.clone());
+                tokio::spawn(async move {
+                    let reply = crate::control::library::answer(asked.call, &journal, &dir).await;
+                    let _ = asked.answer.send(reply);
+                });
+            }
+            false => {
+                if control.send(asked).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn words(config: &Config) -> LaneWords {
+    LaneWords {
+        port: config.lane.port.shared(),
+        id: config.lane.id.shared(),
+        name: config.lane.name.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        pid: std::process::id(),
+        config_hash: config.hash.clone(),
+        mode: config.lane.mode.as_str().into(),
+    }
+}
+
+fn device_views(config: &Config) -> Vec<DeviceView> {
+    let view = |device: &crate::config::Device| DeviceView {
+        id: device.id.shared(),
+        name: device.name.clone(),
+        kind: device.kind(),
+        health: DeviceHealth { state: DeviceState::Unknown, reason: None },
+        bad: BTreeMap::new(),
+    };
+    config.devices.iter().map(view).collect()
+}
+
+fn barrier(config: &Config) -> Barrier {
+    let device = config.gate.arm;
+    match &config.devices[device].connection {
+        Connection::Modbus(on) => Barrier { device, profile: on.profile.clone(), link: on.link },
+        Connection::Folder(_) => unreachable!("the lane file's check takes a barrier for the arm, never a {}", Kind::Xray),
+    }
+}
+
+/// What a start puts on record: the start itself, and everything that opening the journal found.
+fn told_at_start(scribe: &Scribe, config: &Config, clock: Clock, findings: Vec<journal::Finding>) {
+    let time = clock.wall();
+    let data = json!({ "version": env!("CARGO_PKG_VERSION"), "config_hash": config.hash, "pid": std::process::id() });
+    let mut drafts = vec![Draft::new(Stream::Audit, "audit.started", "lane", time, data)];
+    for finding in findings {
+        tracing::warn!(%finding, "journal");
+        let stream = if finding.gravity == Gravity::Alarm { Stream::Alarm } else { Stream::Audit };
+        let kind = if finding.gravity == Gravity::Alarm { "alarm.journal" } else { "audit.journal" };
+        drafts.push(Draft::new(stream, kind, "journal", time, json!({ "text": finding.text })));
+    }
+    drop(scribe.keep_drafts(drafts, time));
+}
+
+fn start_uplink(
+    config: &Config,
+    journal: &Journal,
+    scribe: &Scribe,
+    status: &watch::Receiver<Arc<Status>>,
+    clock: Clock,
+    stop: &CancellationToken,
+) -> Option<tokio::task::JoinHandle<()>> {
+    let settings = config.uplink.as_ref()?.session(&config.lane);
+    let (lane_status_out, lane_status) = watch::channel(lane_status(&status.borrow()));
+    let mut status = status.clone();
+    tokio::spawn(async move {
+        while status.changed().await.is_ok() {
+            let next = lane_status(&status.borrow_and_update());
+            lane_status_out.send_if_modified(|known| {
+                let news = *known != next;
+                *known = next;
+                news
+            });
+        }
+    });
+    let mut handle = uplink::spawn(settings, journal.clone(), lane_status, clock, stop.clone());
+    let scribe = scribe.clone();
+    Some(tokio::spawn(async move {
+        while let Some(set_aside) = handle.set_aside().await {
+            let data = json!({
+                "stream": set_aside.stream, "sequence": set_aside.sequence,
+                "size": set_aside.size, "limit": set_aside.limit,
+            });
+            let draft = Draft::new(Stream::Alarm, "alarm.record_too_large", "uplink", clock.wall(), data);
+            if scribe.keep_drafts(vec![draft], clock.wall()).await.is_ok() {
+                set_aside.noted();
+            }
+        }
+        handle.ended().await;
+    }))
+}
+
+fn lane_status(status: &Status) -> LaneStatus {
+    LaneStatus {
+        version: status.words.version.into(),
+        config_hash: status.words.config_hash.clone(),
+        mode: status.words.mode.clone(),
+        challenges: Vec::new(),
+        devices: status.devices.iter().map(|view| (view.id.clone(), view.health.clone())).collect(),
+    }
+}
+
+/// The lane key lies beside the store unless a credential is given: systemd's `LoadCredential=lane-key:…`.
+pub fn lane_key_path(store: &Path) -> PathBuf {
+    match std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| PathBuf::from(dir).join("lane-key")) {
+        Some(credential) if credential.exists() => credential,
+        Some(_) | None => store.join("lane-key"),
+    }
+}

@@ -37,8 +37,8 @@ codes! {
     SYNTAX = "E0102", "this is not TOML",
         "The text breaks the rules of TOML, so nothing behind this place can be trusted to mean what was intended. \
          Usual causes: a text without quotes (`id = G03` instead of `id = \"G03\"`), a quote that is not closed, a \
-         Chinese quote or comma (“ ” ,) instead of the ASCII one, the same key or header twice. Mend the first fault \
-         and check again: later ones may only follow from it.";
+         quote, comma or bracket of a Chinese keyboard instead of the ASCII one, the same key or header twice. Mend the \
+         first fault and check again: later ones may only follow from it.";
     UNKNOWN_KEY = "E0103", "unknown section or key",
         "No part of a lane file has this name. Unknown keys are refused, because a misspelt key would otherwise be left \
          out in silence and its default would rule the lane. In TOML a key belongs to the last [header] above it: a key \

@@ -29,13 +29,15 @@ pub(super) trait TextValue: Sized {
 /// Why a text is not the wanted value.
 pub(super) struct Flaw {
     pub(super) code: Code,
+    /// What is wrong; `None`: the text is not what was expected.
+    pub(super) message: Option<String>,
     pub(super) label: String,
     pub(super) help: Option<String>,
 }
 
 impl Flaw {
     pub(super) fn new(code: Code, label: impl Into<String>) -> Self {
-        Self { code, label: label.into(), help: None }
+        Self { code, message: None, label: label.into(), help: None }
     }
 
     pub(super) fn help(self, help: impl Into<String>) -> Self {
@@ -52,7 +54,11 @@ impl<T: TextValue + JsonSchema> TomlValue for T {
         match T::parse(text) {
             Ok(read) => Some(read),
             Err(flaw) => {
-                let adding = faults.add(flaw.code, value.span(), format!("{spot} is not {}", T::WHAT), flaw.label);
+                if flaw.code == codes::SECRET {
+                    faults.hide(value.span());
+                }
+                let message = flaw.message.unwrap_or_else(|| format!("{spot} is not {}", T::WHAT));
+                let adding = faults.add(flaw.code, value.span(), message, flaw.label);
                 if let Some(help) = flaw.help {
                     adding.help(help);
                 }
@@ -314,12 +320,14 @@ impl TextValue for PointName {
 macro_rules! choice {
     ($(#[doc = $about:literal])* $vis:vis $name:ident, $what:literal {
         $($(#[doc = $doc:literal])* $variant:ident = $word:literal,)*
-    }) => {
+    } $(later $($later:literal)*)?) => {
         $(#[doc = $about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         $vis enum $name { $($(#[doc = $doc])* $variant,)* }
 
         impl $name {
+            const WORDS: &[&str] = &[$($word),*];
+
             /// The word that the lane file and the records use.
             #[allow(dead_code)] // not every choice is written out again
             $vis const fn word(self) -> &'static str {
@@ -333,7 +341,8 @@ macro_rules! choice {
             fn parse(text: &str) -> Result<Self, Flaw> {
                 match text {
                     $($word => Ok(Self::$variant),)*
-                    other => Err(unknown_word(other, &[$($word),*])),
+                    $($($later)|* => Err(not_here(text, $what, Self::WORDS)),)?
+                    other => Err(unknown_word(other, Self::WORDS)),
                 }
             }
 
@@ -346,6 +355,12 @@ macro_rules! choice {
 
         inline_text!($name);
     };
+}
+
+fn not_here(word: &str, what: &str, known: &[&str]) -> Flaw {
+    let label = format!("expected one of {}", list(known.iter().copied()));
+    let message = Some(format!("`{word}` is {what} that this version does not have"));
+    Flaw { code: codes::NOT_HERE, message, label, help: None }
 }
 
 fn unknown_word(word: &str, known: &[&str]) -> Flaw {
@@ -403,7 +418,7 @@ choice! {
 }
 
 choice! {
-    /// What a device is for. The last nine are not in this version.
+    /// What a device is for.
     pub(super) DeviceKind, "a kind of device" {
         /// A barrier arm over the lane.
         Barrier = "barrier",
@@ -411,25 +426,7 @@ choice! {
         Io = "io",
         /// An X-ray machine.
         Xray = "xray",
-        /// A video camera.
-        Camera = "camera",
-        /// A body-temperature scanner.
-        Thermal = "thermal",
-        /// A traffic light.
-        Light = "light",
-        /// A text display.
-        Display = "display",
-        /// A weighbridge.
-        Weighbridge = "weighbridge",
-        /// A radiation portal.
-        Radiation = "radiation",
-        /// A reader of seals.
-        Seal = "seal",
-        /// A reader of tags or cards.
-        Reader = "reader",
-        /// A belt or diverter.
-        Belt = "belt",
-    }
+    } later "camera" "thermal" "light" "display" "weighbridge" "radiation" "seal" "reader" "belt"
 }
 
 choice! {

@@ -1,6 +1,7 @@
 //! The barrier, what guards it, and whether doubt would reach it in time.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use portside_devices::kind::is_spare;
@@ -11,7 +12,7 @@ use super::{Settling, shared, twice};
 use crate::config::checked::{Gate, Sensor};
 use crate::config::codes;
 use crate::config::cost::{REACTION_MAX, WITHDRAWAL, millis};
-use crate::config::faults::Placed;
+use crate::config::faults::{Placed, list};
 use crate::config::file::{GateTable, SensorTable};
 use crate::config::value::{DeviceKind, Place, PointName};
 use crate::lane;
@@ -41,7 +42,10 @@ pub(super) fn gate(table: Placed<GateTable>, devices: &mut [Draft], on: &mut Set
     let sensors = table.sensor.map(|list| sensors(list.value, &header, devices, on));
     if let Some(arm) = arm {
         devices[arm].used = true;
-        contacts_in_time(arm, devices, on);
+        contacts_are_fast(&devices[arm], on);
+    }
+    for device in devices.iter().filter(|device| device.used) {
+        in_time(device, devices, on);
     }
     let sensors: Vec<Sensor> = sensors??;
     let slowest =
@@ -113,7 +117,8 @@ fn places(tables: &[Placed<SensorTable>], header: &Range<usize>, on: &mut Settli
         return;
     }
     let proving = |table: &SensorTable| !is(table, Place::Approach) && table.proves.as_ref().is_some_and(|at| at.value);
-    if !tables.iter().any(|table| proving(&table.value)) {
+    let known = tables.iter().all(|table| table.value.proves.is_some());
+    if known && !tables.iter().any(|table| proving(&table.value)) {
         let help = "add `proves = true` to the sensor under the arm that every subject crosses";
         wrong(
             codes::NO_PROOF,
@@ -129,7 +134,6 @@ fn sensor(table: SensorTable, devices: &mut [Draft], on: &mut Settling<'_>) -> O
     let device = find(&at.value.device, &at.span, devices, on)?;
     devices[device].used = true;
     let point = sensing(&at, &devices[device], on)?;
-    in_time(&at.span, &format!("sensor `{}`", at.value.point), device, devices, on);
     let place = match table.place?.value {
         Place::Approach => lane::Place::Approach,
         Place::Under => lane::Place::Under,
@@ -143,7 +147,7 @@ fn sensor(table: SensorTable, devices: &mut [Draft], on: &mut Settling<'_>) -> O
 }
 
 /// The point, if it is one that can say whether something stands there.
-fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Option<std::sync::Arc<str>> {
+fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Option<Arc<str>> {
     let PointName { device: id, point: name } = &at.value;
     let kind = device.kind.as_ref()?;
     if kind.value == DeviceKind::Xray {
@@ -188,7 +192,7 @@ fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Opt
     let free: Vec<&str> = inputs().map(|point| &*point.name).collect();
     on.faults
         .add(codes::NO_SENSOR_POINT, at.span.clone(), format!("`{id}.{name}` cannot sense presence"), label)
-        .help(format!("inputs of `{id}` are {}", crate::config::faults::list(free)));
+        .help(format!("inputs of `{id}` are {}", list(free)));
     None
 }
 
@@ -196,36 +200,37 @@ fn senses(point: &Point) -> bool {
     point.data == DataType::Bool && point.readable() && !point.writable()
 }
 
-fn contacts_in_time(arm: usize, devices: &[Draft], on: &mut Settling<'_>) {
-    let Some(id) = &devices[arm].id else { return };
-    in_time(&id.span, "the arm", arm, devices, on);
-    let Some(profile) = &devices[arm].profile else { return };
+fn contacts_are_fast(arm: &Draft, on: &mut Settling<'_>) {
+    let Some(profile) = &arm.profile else { return };
     let points = CONTACTS.iter().filter_map(|name| profile.value.point(name));
     let slow: Vec<&str> = points.filter(|point| point.poll != PollClass::Fast).map(|point| &*point.name).collect();
     if !slow.is_empty() {
-        let message = format!("the arm's contacts {} are read too seldom", crate::config::faults::list(slow));
+        let message = format!("the arm's contacts {} are read too seldom", list(slow));
         let label = "its profile does not read them in its fast class";
-        on.faults
-            .add(codes::TOO_SLOW, profile.span.clone(), message, label)
-            .help("give them `poll = \"fast\"` in the profile");
+        let help = "give them `poll = \"fast\"` in the profile";
+        on.faults.add(codes::TOO_SLOW, profile.span.clone(), message, label).help(help);
     }
 }
 
-/// Promise 5: a close is withdrawn within one input poll and 50 ms, 150 ms at most.
-fn in_time(span: &Range<usize>, what: &str, device: usize, devices: &[Draft], on: &mut Settling<'_>) {
-    let Some(poll) = worst_poll(&devices[device], devices) else { return };
+/// Promise 5: a close is withdrawn within one input poll and 50 ms, 150 ms at most. Every device of the gate is
+/// asked, the approach's too: what is read more seldom would be stale to the lane before it is read again.
+fn in_time(device: &Draft, devices: &[Draft], on: &mut Settling<'_>) {
+    let (Some(poll), Some(id), Some(interval)) = (worst_poll(device, devices), &device.id, &device.interval) else {
+        return;
+    };
     let reaction = poll + WITHDRAWAL;
     if reaction <= REACTION_MAX {
         return;
     }
-    let message = format!("the arm would be stopped too late: {what} is read only every {}", millis(poll));
+    let message = format!("the arm would be stopped too late: `{}` is read only every {}", id.value, millis(poll));
     let label = format!("{} + 50 ms = {}, expected at most {}", millis(poll), millis(reaction), millis(REACTION_MAX));
-    let interval = devices[device].interval.as_ref();
-    let adding = on.faults.add(codes::TOO_SLOW, span.clone(), message, label);
-    match interval.filter(|interval| interval.value == poll) {
-        Some(interval) => {
-            adding.aside(interval.span.clone(), "this interval").help("set `interval = \"100 ms\"` or shorter")
-        }
-        None => adding.help("the devices on its link take too long together: move the others to a link of their own"),
-    };
+    if interval.value == poll {
+        on.faults
+            .add(codes::TOO_SLOW, interval.span.clone(), message, label)
+            .help("set `interval = \"100 ms\"` or shorter");
+    } else {
+        on.faults
+            .add(codes::TOO_SLOW, id.span.clone(), message, label)
+            .help("the devices on its link take that long together: move the others to a link of their own");
+    }
 }

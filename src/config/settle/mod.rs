@@ -36,6 +36,9 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
         device::buses(&buses.value, on);
     }
     let agencies = file.agency.map(|agencies| agency_list(agencies, on));
+    if let Some(list) = file.device.as_ref().filter(|list| list.value.is_empty()) {
+        empty(list.span.clone(), "device", on);
+    }
     let mut devices = device::drafts(file.device.map(|list| list.value).unwrap_or_default(), file.bus.as_ref(), on);
     let gate = file.gate.and_then(|gate| gate::gate(gate, &mut devices, on));
     let station = file.station.and_then(|list| station::station(list, agencies.as_deref(), &mut devices, on));

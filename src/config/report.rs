@@ -160,7 +160,9 @@ mod tests {
             asides: Vec::new(),
             help: None,
         };
-        for (text, span) in [("", 0..0), ("", 5..9), ("海", 1..2), ("海\n", 3..4), ("a", 1..0)] {
+        for (text, span) in
+            [("", 0..0), ("", 5..9), ("海", 1..2), ("海\n", 3..4), ("a", std::ops::Range { start: 1, end: 0 })]
+        {
             let source = Source { path: "x".to_owned(), text: text.into(), faults: vec![fault(span)] };
             assert!(Report { sources: vec![source] }.render(Ink::Plain).contains("E0102"), "{text:?}");
         }

@@ -10,12 +10,13 @@ use portside_devices::profile::Profile;
 use super::{Settling, duplicates, shared, twice};
 use crate::config::address::{Address, Host};
 use crate::config::checked::{Connection, Device, Link, OnModbus};
+use crate::config::choice::DeviceKind;
 use crate::config::codes;
 use crate::config::cost::{Polled, figures, millis};
 use crate::config::faults::{Placed, list};
 use crate::config::file::{BusTable, DeviceTable, Named, ProfileName};
 use crate::config::profiles::Found;
-use crate::config::value::{DeviceKind, Id};
+use crate::config::value::Id;
 
 const INTERVAL: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_millis(250);

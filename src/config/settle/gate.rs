@@ -1,20 +1,22 @@
 //! The barrier, what guards it, and whether doubt would reach it in time.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use portside_devices::kind::is_spare;
-use portside_devices::profile::{DataType, Point, PollClass};
+use portside_devices::profile::{DataType, Point, PollClass, Truth};
 
 use super::device::{Draft, find, worst_poll};
 use super::{Settling, shared, twice};
 use crate::config::checked::{Gate, Sensor};
+use crate::config::choice::{DeviceKind, Place};
 use crate::config::codes;
 use crate::config::cost::{REACTION_MAX, WITHDRAWAL, millis};
 use crate::config::faults::{Placed, list};
 use crate::config::file::{GateTable, SensorTable};
-use crate::config::value::{DeviceKind, Place, PointName};
+use crate::config::value::PointName;
 use crate::lane;
 
 /// Below this the gap between a lorry and its trailer looks like a free way.
@@ -85,6 +87,7 @@ fn sensors(
     let points = tables.iter().filter_map(|table| table.value.point.as_ref());
     let named = points.map(|at| (format!("{}.{}", at.value.device, at.value.point), at));
     twice(named, codes::POINT_TWICE, on.faults, |point| format!("two sensors read `{point}`"));
+    one_input_by_two_names(&tables, devices, on);
     let names = tables.iter().filter_map(|table| table.value.name.as_ref());
     twice(names.map(|at| (at.value.0.to_string(), at)), codes::DUPLICATE, on.faults, |name| {
         format!("two sensors are called `{name}`")
@@ -93,6 +96,29 @@ fn sensors(
         places(&tables, header, on);
     }
     tables.into_iter().map(|table| sensor(table.value, devices, on)).collect::<Vec<_>>().into_iter().collect()
+}
+
+/// A profile may give one input two names; as two sensors they would be one witness that is believed twice.
+fn one_input_by_two_names(tables: &[Placed<SensorTable>], devices: &[Draft], on: &mut Settling<'_>) {
+    let mut names = BTreeSet::new();
+    let fresh = tables.iter().filter_map(|table| table.value.point.as_ref());
+    let fresh = fresh.filter(|at| names.insert((at.value.device.clone(), at.value.point.clone())));
+    let inputs: Vec<_> = fresh.filter_map(|at| Some((input(&at.value, devices)?, at))).collect();
+    twice(inputs.into_iter(), codes::POINT_TWICE, on.faults, |input| {
+        format!("two sensors read {input} under two names")
+    });
+}
+
+/// The place of an input on its module.
+fn input(name: &PointName, devices: &[Draft]) -> Option<String> {
+    let device = devices.iter().find(|draft| draft.id.as_ref().is_some_and(|id| id.value.as_str() == name.device))?;
+    let point = device.profile.as_ref()?.value.point(&name.point)?;
+    let bit = match point.truth {
+        Some(Truth::Bit(bit)) => format!(" bit {bit}"),
+        Some(Truth::Equals { mask, .. }) => format!(" mask {mask:#x}"),
+        None => String::new(),
+    };
+    Some(format!("{} {}{bit} of `{}`", point.table.word(), point.address, name.device))
 }
 
 /// Whether there is a sensor wherever one is needed.

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checked::{Agency, Config, Lane, Review, Store};
+use super::choice::Traffic;
 use super::codes::{self, Code};
 use super::faults::{Faults, Placed};
 use super::file::{AgencyTable, LaneFile, LaneTable, ReviewTable, StoreTable};
 use super::profiles::Profiles;
-use super::value::{Id, Traffic};
+use super::value::Id;
 
 /// What the judges share.
 pub(super) struct Settling<'a> {

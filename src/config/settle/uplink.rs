@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use super::{Settling, shared};
 use crate::config::address::Host;
 use crate::config::checked::{Identity, Lane, Screens, Security, Uplink};
+use crate::config::choice::Receipts;
 use crate::config::codes;
 use crate::config::faults::Placed;
 use crate::config::file::{ScreensTable, UplinkTable};
-use crate::config::value::{FilePath, Receipts};
+use crate::config::value::FilePath;
 
 /// Reads [uplink].
 pub(super) fn uplink(table: UplinkTable, lane: Option<&Lane>, on: &mut Settling<'_>) -> Option<Uplink> {

@@ -6,13 +6,14 @@ pub mod check;
 mod demo;
 mod door;
 pub mod init;
+pub mod journal;
 mod run;
 pub mod schema;
 pub mod status;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// Edge controller of a shared inspection lane
 #[derive(Parser, Debug)]
@@ -36,6 +37,8 @@ enum Verb {
     Schema(schema::Args),
     /// Show the lane, its devices, the journal and the uplink on one screen
     Status(status::StatusArgs),
+    /// Browse the journal and prove it
+    Journal(JournalCall),
     /// Judge the subject of an inspection for an agency
     Verdict(act::VerdictArgs),
     /// Name the subject in the lane
@@ -44,6 +47,14 @@ enum Verb {
     Hold(act::HoldArgs),
     /// Open by override, stop, resume, confirm
     Barrier(act::BarrierArgs),
+}
+
+#[derive(Args, Debug)]
+struct JournalCall {
+    #[command(flatten)]
+    args: journal::JournalArgs,
+    #[command(flatten)]
+    socket: door::SocketArg,
 }
 
 /// Runs the verb.
@@ -55,6 +66,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Init(args) => init::run(&args),
         Verb::Schema(args) => schema::run(&args),
         Verb::Status(args) => status::run(&args),
+        Verb::Journal(call) => match call.args.dir() {
+            Some(dir) => journal::run(&call.args, dir, &mut std::io::stdout().lock()),
+            None => journal::ask(&call.args, &call.socket, &mut std::io::stdout().lock()),
+        },
         Verb::Verdict(args) => act::verdict(args),
         Verb::Identify(args) => act::identify(args),
         Verb::Hold(args) => act::hold(args),

@@ -19,7 +19,7 @@ pub(super) struct StatusArgs {
 
 /// Runs `portside status`.
 pub(super) fn run(args: &StatusArgs) -> ExitCode {
-    match door::ask(&args.door, &Call::Status) {
+    match door::ask(&args.door.socket, &Call::Status) {
         Ok(Reply::Status { status }) if args.door.json => {
             println!("{status}");
             ExitCode::SUCCESS

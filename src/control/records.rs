@@ -18,7 +18,7 @@ pub async fn answer(call: Call, journal: &Journal, dir: &Path) -> Reply {
     let answered = match call {
         Call::Records { stream, from, limit } => records(&reader, &stream, from, limit).await,
         Call::Inspection { inspection } => one_inspection(&reader, &inspection).await,
-        Call::Recent { limit } => recent(journal, &reader, limit).await,
+        Call::Recent { stream, limit } => recent(journal, &reader, stream.as_deref(), limit).await,
         Call::Verify => verified(dir).await,
         Call::Act { .. } | Call::Status => Err("this call is for the lane".to_owned()),
     };
@@ -44,11 +44,15 @@ async fn one_inspection(reader: &Reader, begins: &str) -> Result<Reply, String> 
 }
 
 /// The newest records of each stream, all streams together in the order of their times.
-async fn recent(journal: &Journal, reader: &Reader, limit: usize) -> Result<Reply, String> {
+async fn recent(journal: &Journal, reader: &Reader, only: Option<&str>, limit: usize) -> Result<Reply, String> {
     let limit = limit.min(RECORDS_MAX);
     let heads = journal.heads().borrow().clone();
     let mut found = Vec::new();
+    let only: Option<Stream> = only.map(str::parse).transpose().map_err(|error| format!("{error}"))?;
     for (stream, newest) in heads.streams {
+        if only.as_ref().is_some_and(|only| *only != stream) {
+            continue;
+        }
         let from = newest.saturating_sub(limit as u64) + 1;
         let stored = reader.read(stream, from, limit, BYTES_MAX).await.map_err(|error| error.to_string())?;
         found.extend(stored.into_iter().map(|stored| (time(&stored.bytes), stored.bytes)));
@@ -72,5 +76,5 @@ async fn verified(dir: &Path) -> Result<Reply, String> {
     let dir = dir.to_owned();
     let report = tokio::task::spawn_blocking(move || verify(&dir)).await.map_err(|panic| panic.to_string())?;
     let report = report.map_err(|error| error.to_string())?;
-    Ok(Reply::Verified { problems: report.problems.iter().map(ToString::to_string).collect(), records: report.records })
+    Ok(Reply::Verified { report: Box::new(report) })
 }

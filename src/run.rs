@@ -22,7 +22,7 @@ use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, L
 use crate::journal::{self, Draft, EvidenceFiles, Gravity, Journal, OpenError, Options, Seals, Stream};
 use crate::lane::{Ids, Interlock, Lane, Memory, Picture, Recalled, recall};
 use crate::notify::{Progress, ready, stopping};
-use crate::uplink::{self, Address, DeviceHealth, DeviceState, LaneStatus, TlsFiles};
+use crate::uplink::{self, Address, DeviceHealth, DeviceState, FromJournal, LaneStatus, TlsFiles};
 
 /// Events that may wait for the control task; a link goes on polling when they are full.
 const EVENTS_WAITING_MAX: usize = 4096;
@@ -407,7 +407,7 @@ fn start_uplink(
             });
         }
     });
-    let mut handle = uplink::spawn(settings, journal.clone(), telling, clock, stop.clone());
+    let mut handle = uplink::spawn(settings, FromJournal::new(journal.clone()), telling, clock, stop.clone());
     let (state, scribe) = (handle.state(), scribe.clone());
     let task = tokio::spawn(async move {
         while let Some(set_aside) = handle.set_aside().await {

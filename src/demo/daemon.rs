@@ -67,9 +67,14 @@ pub async fn supervise(program: PathBuf, paths: Paths, stop: CancellationToken) 
                 return Ended::Badly;
             }
         };
+        // Waiting for a child closes its standard input, unless somebody else holds it.
+        let lifeline = child.stdin.take();
         let died = tokio::select! {
             status = child.wait() => status,
-            () = stop.cancelled() => return end(child).await,
+            () = stop.cancelled() => {
+                drop(lifeline);
+                return end(child).await;
+            }
         };
         let words = died.map_or_else(|error| error.to_string(), |status| status.to_string());
         if died_of_its_configuration(&words) {
@@ -99,9 +104,8 @@ fn start(program: &Path, paths: &Paths) -> std::io::Result<Child> {
         .spawn()
 }
 
-/// Closing its standard input tells the daemon that its parent is done with it.
+/// Its standard input is closed, which tells the daemon that its parent is done with it.
 async fn end(mut child: Child) -> Ended {
-    drop(child.stdin.take());
     match tokio::time::timeout(END_WITHIN, child.wait()).await {
         Ok(Ok(status)) if status.success() => Ended::InOrder,
         Ok(_) => Ended::Badly,

@@ -136,7 +136,7 @@ fn start_broker(options: &Options) -> Result<String, String> {
     {
         let broker = crate::broker::start(std::net::SocketAddr::new(options.listen, 0))
             .map_err(|error| format!("the embedded broker cannot start: {error}"))?;
-        Ok(format!("mqtt://{}", broker.addr()))
+        Ok(format!("mqtt://{}", broker.addr))
     }
     #[cfg(not(feature = "embedded-broker"))]
     {
@@ -372,7 +372,7 @@ fn check_journal(paths: &Paths, received: &centre::Received, outcome: &mut Outco
         Ok(report) => {
             show.line(Line::Words(format!(
                 "journal: {} records, {}; the centre received {} of them, each in its place in the chain",
-                report.records,
+                report.streams.values().map(|stream| stream.records).sum::<u64>(),
                 if report.problems.is_empty() { "every chain holds" } else { "DAMAGED" },
                 received.records,
             )));

@@ -11,6 +11,7 @@ use super::index::{Index, IndexError};
 use super::recover::stream_of;
 use super::segment;
 use super::shared::Shared;
+use super::record::Record;
 use super::stream::Stream;
 
 /// A record as it lies in the log.
@@ -28,7 +29,7 @@ impl Stored {
     /// A record that came by another way than from the log; `None` when the bytes are no record.
     pub fn of_record(bytes: &[u8]) -> Option<Self> {
         let record = Record::parse(bytes).ok()?;
-        Some(Self { stream: record.stream.parse().ok()?, sequence: record.sequence, bytes: bytes.into() })
+        Some(Self { stream: record.stream.clone(), sequence: record.sequence, bytes: bytes.into() })
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod address;
 mod fault;
+mod journal;
 mod link;
 mod message;
 mod order;
@@ -27,6 +28,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use journal::FromJournal;
 pub use address::{Address, AddressFault, Security};
 pub use message::{DeviceHealth, DeviceState, LaneStatus, RECORD_TYPE, Topics};
 pub use order::Waiting;

@@ -1,5 +1,7 @@
 //! Damage at any byte of any file is found by the proof, costs at most the record it hit, and stops nothing.
 
+#![allow(clippy::unwrap_used)] // helpers of tests fail like tests
+
 mod journal;
 
 use std::collections::BTreeMap;

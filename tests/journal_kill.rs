@@ -2,6 +2,8 @@
 //!
 //! The test binary runs itself as the program that dies: [`appends_until_it_dies`] is that program.
 
+#![allow(clippy::unwrap_used)] // helpers of tests fail like tests
+
 mod journal;
 
 use std::collections::BTreeMap;

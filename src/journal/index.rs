@@ -58,6 +58,9 @@ impl fmt::Display for IndexError {
     }
 }
 
+/// A key and its value.
+type Chunk = (Vec<u8>, Vec<u8>);
+
 /// One record as the index sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -162,11 +165,7 @@ impl Index {
     }
 
     /// The last chunk under `prefix`, with the changes not yet written.
-    fn last(
-        &self,
-        changes: &BTreeMap<Vec<u8>, Vec<u8>>,
-        prefix: &[u8],
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, IndexError> {
+    fn last(&self, changes: &BTreeMap<Vec<u8>, Vec<u8>>, prefix: &[u8]) -> Result<Option<Chunk>, IndexError> {
         let changed = changes.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)).last();
         if let Some((key, value)) = changed {
             return Ok(Some((key.clone(), value.clone())));

@@ -79,9 +79,11 @@ impl JournalArgs {
 pub fn run(args: &JournalArgs, dir: &Path, out: &mut dyn Write) -> ExitCode {
     let done = match &args.verb {
         JournalVerb::List { json, stream, inspection, limit, .. } => {
-            list(dir, &Filter { stream: stream.as_ref(), inspection: inspection.as_deref() }, *limit)
-                .and_then(|records| print_records(out, &records, *json).map_err(Failure::Output))
-                .map(|()| ExitCode::SUCCESS)
+            let filter = Filter { stream: stream.as_ref(), inspection: inspection.as_deref() };
+            match limit {
+                Some(limit) => list_last(dir, &filter, *limit, *json, out),
+                None => list_all(dir, &filter, *json, out),
+            }
         }
         JournalVerb::Show { inspection, why, .. } => show(dir, inspection, *why, out),
         JournalVerb::Verify { json, .. } => prove(dir, *json, out),
@@ -172,21 +174,44 @@ fn belongs(stored: &Stored, inspection: &str) -> bool {
     Record::parse(&stored.bytes).is_ok_and(|record| record_belongs_to(&record).as_deref() == Some(inspection))
 }
 
-fn list(dir: &Path, filter: &Filter<'_>, limit: Option<usize>) -> Result<Vec<Stored>, Failure> {
-    let limit = limit.unwrap_or(usize::MAX);
-    let mut last = VecDeque::new();
+fn each(dir: &Path, filter: &Filter<'_>, visit: &mut dyn FnMut(Stored)) -> Result<(), Failure> {
     let journal = Offline::open(dir).map_err(Failure::Journal)?;
-    journal
-        .each(&mut |stored| {
-            if filter.takes(&stored) {
-                last.push_back(stored);
-                if last.len() > limit {
-                    last.pop_front();
-                }
-            }
-        })
-        .map_err(Failure::Journal)?;
-    Ok(last.into())
+    let mut taken = |stored: Stored| {
+        if filter.takes(&stored) {
+            visit(stored);
+        }
+    };
+    journal.each(&mut taken).map_err(Failure::Journal)
+}
+
+/// Prints while it reads: a journal may be larger than memory.
+fn list_all(dir: &Path, filter: &Filter<'_>, json: bool, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let mut printed = Ok(());
+    each(dir, filter, &mut |stored| {
+        if printed.is_ok() {
+            printed = print_records(out, std::slice::from_ref(&stored), json);
+        }
+    })?;
+    printed.and_then(|()| out.flush()).map_err(Failure::Output)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list_last(
+    dir: &Path,
+    filter: &Filter<'_>,
+    limit: usize,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Failure> {
+    let mut last = VecDeque::new();
+    each(dir, filter, &mut |stored| {
+        last.push_back(stored);
+        if last.len() > limit {
+            last.pop_front();
+        }
+    })?;
+    print_records(out, last.make_contiguous(), json).and_then(|()| out.flush()).map_err(Failure::Output)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes records one a line: their exact bytes with `json`, else for people.
@@ -199,11 +224,12 @@ pub fn print_records(out: &mut dyn Write, records: &[Stored], json: bool) -> io:
             writeln!(out, "{}", line(stored))?;
         }
     }
-    out.flush()
+    Ok(())
 }
 
 fn show(dir: &Path, inspection: &str, why: bool, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let records = list(dir, &Filter { stream: None, inspection: Some(inspection) }, None)?;
+    let mut records = Vec::new();
+    each(dir, &Filter { stream: None, inspection: Some(inspection) }, &mut |stored| records.push(stored))?;
     let detail = if why { Detail::Why } else { Detail::Brief };
     let told = write!(out, "{}", story(inspection, &records, detail)).and_then(|()| out.flush());
     told.map_err(Failure::Output)?;

@@ -10,6 +10,7 @@
 //! | `s` stream 0 first-sequence | up to 64 pairs of sequence and [`Spot`] |
 //! | `i` subject 0 first-spot | up to 64 spots |
 //! | `n` first-spot | subject of an inspection, by age |
+//! | `f` subject | that it has such an entry |
 //! | `o` stream | the next sequence owed |
 //! | `w` | epoch, and the spot up to which all this is complete |
 
@@ -26,8 +27,8 @@ use super::stream::Stream;
 
 /// Entries of one value.
 const CHUNK: usize = 64;
-/// Records that one batch may take: at most three keys each, and the watermark.
-pub(super) const BATCH: usize = 32;
+/// Records that one batch may take: at most four keys each, and the watermark.
+pub(super) const BATCH: usize = 24;
 
 /// The index cannot answer. It has to be built anew.
 #[derive(Debug)]
@@ -56,6 +57,9 @@ impl fmt::Display for IndexError {
         f.write_str(&self.0)
     }
 }
+
+/// A key and its value.
+type Chunk = (Vec<u8>, Vec<u8>);
 
 /// One record as the index sees it.
 #[derive(Clone, Debug)]
@@ -117,9 +121,8 @@ impl Index {
             self.extend(&mut changes, &stream_prefix(&entry.stream), entry.sequence, &pair)?;
             if let Some(subject) = &entry.subject {
                 let prefix = subject_prefix(subject);
-                if entry.stream == Stream::Inspection && self.last(&changes, &prefix)?.is_none() {
-                    let key = [&b"n"[..], &entry.at.to_u64().to_be_bytes()].concat();
-                    changes.insert(key, subject.as_bytes().to_vec());
+                if entry.stream == Stream::Inspection {
+                    self.first_of(&mut changes, subject, entry.at)?;
                 }
                 self.extend(&mut changes, &prefix, entry.at.to_u64(), &entry.at.to_u64().to_be_bytes())?;
             }
@@ -131,6 +134,16 @@ impl Index {
             batch.insert(key, value);
         }
         guarded(|| self.db.apply_batch(batch))
+    }
+
+    /// Enters an inspection into the list by age, at its first record.
+    fn first_of(&self, changes: &mut BTreeMap<Vec<u8>, Vec<u8>>, subject: &str, at: Spot) -> Result<(), IndexError> {
+        let key = [b"f", subject.as_bytes()].concat();
+        if !changes.contains_key(&key) && guarded(|| self.db.get(&key))?.is_none() {
+            changes.insert([&b"n"[..], &at.to_u64().to_be_bytes()].concat(), subject.as_bytes().to_vec());
+            changes.insert(key, Vec::new());
+        }
+        Ok(())
     }
 
     /// Adds `item` to the last chunk under `prefix`, or begins one.
@@ -152,11 +165,7 @@ impl Index {
     }
 
     /// The last chunk under `prefix`, with the changes not yet written.
-    fn last(
-        &self,
-        changes: &BTreeMap<Vec<u8>, Vec<u8>>,
-        prefix: &[u8],
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, IndexError> {
+    fn last(&self, changes: &BTreeMap<Vec<u8>, Vec<u8>>, prefix: &[u8]) -> Result<Option<Chunk>, IndexError> {
         let changed = changes.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix)).last();
         if let Some((key, value)) = changed {
             return Ok(Some((key.clone(), value.clone())));

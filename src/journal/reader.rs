@@ -6,10 +6,10 @@ use std::io;
 use std::sync::{Arc, PoisonError};
 
 use super::follow::Shelf;
-use super::frame::{self, HEADER, RECORD_LIMIT, Spot};
+use super::frame::{self, HEADER, Piece, RECORD_LIMIT, Spot, pieces};
 use super::index::{Index, IndexError};
 use super::recover::stream_of;
-use super::segment;
+use super::segment::{self, FIRST};
 use super::shared::Shared;
 use super::record::Record;
 use super::stream::Stream;
@@ -108,9 +108,18 @@ impl Reader {
         max_bytes: usize,
     ) -> Result<Vec<Stored>, ReadError> {
         self.answered(|reader| {
-            let places = reader.ask(|index| index.stream(stream, from, max_records))?;
-            let wanted = places.into_iter().map(|(sequence, at)| Wanted { at, place: Some((stream, sequence)) });
-            reader.fetch(wanted, max_bytes)
+            let mut from = from;
+            loop {
+                let places = reader.ask(|index| index.stream(stream, from, max_records))?;
+                let Some((last, _)) = places.last().copied() else { return Ok(Vec::new()) };
+                let wanted = places.into_iter().map(|(sequence, at)| Wanted { at, place: Some((stream, sequence)) });
+                let found = reader.fetch(wanted, max_bytes)?;
+                if !found.is_empty() {
+                    return Ok(found);
+                }
+                // All of these are damaged: an empty answer would say that the stream ends here.
+                from = last + 1;
+            }
         })
     }
 
@@ -206,6 +215,9 @@ impl Reader {
         let mut bytes = 0_usize;
         for Wanted { at, place } in wanted {
             let Some(stored) = window.record(at).map_err(Failure::Log)? else {
+                if !window.is_damaged(at).map_err(Failure::Log)? {
+                    return Err(Failure::Index(IndexError::wrong()));
+                }
                 tracing::error!(segment = at.segment(), offset = at.offset(), "a record of the journal is damaged");
                 continue;
             };
@@ -276,6 +288,19 @@ impl<'a> Window<'a> {
         Some(Stored { stream, sequence: header.sequence, bytes: Arc::from(record) })
     }
 
+    /// True when the log itself has no whole frame at `at`; false when `at` lies inside a frame or beyond the end,
+    /// where no index of this log can point.
+    fn is_damaged(&mut self, at: Spot) -> io::Result<bool> {
+        if !self.load(Spot::new(at.segment(), FIRST), u32::MAX)? {
+            return Ok(true);
+        }
+        let offset = at.offset().saturating_sub(FIRST) as usize;
+        Ok(pieces(&self.bytes).any(|piece| match piece {
+            Piece::Hole { at, length } => (at..at + length).contains(&offset),
+            Piece::Frame { .. } => false,
+        }))
+    }
+
     fn load(&mut self, at: Spot, length: u32) -> io::Result<bool> {
         if self.file.as_ref().is_none_or(|(segment, _)| *segment != at.segment()) {
             match File::open(segment::path(&self.reader.shared.dir.join("log"), at.segment())) {
@@ -286,7 +311,8 @@ impl<'a> Window<'a> {
         }
         let Some((_, file)) = &self.file else { return Ok(false) };
         self.start = at;
-        self.bytes = segment::load(file, at.offset(), at.offset().saturating_add(length))?;
+        let end = at.offset().saturating_add(length).min(segment::size(file)?);
+        self.bytes = segment::load(file, at.offset(), end)?;
         Ok(true)
     }
 }

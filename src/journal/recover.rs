@@ -70,11 +70,15 @@ fn fits(dir: &Path, head: &Head) -> io::Result<bool> {
 
 fn from_head(dir: &Path, epoch: Uuid, head: &Head) -> io::Result<Recovered> {
     let mut found = Found::default();
-    let tail = scan::walk(dir, epoch, head.durable, head.durable, &mut |item| found.take(item))?;
+    // The whole of the segment in use, so that damage in it is said; older ones are left to the proof.
+    let from = Spot::new(head.durable.segment(), FIRST);
+    let tail = scan::walk(dir, epoch, from, head.durable, &mut |item| found.take(item))?;
     let mut tips = head.tips.clone();
     for (stream, last) in found.last {
         let tip = tips.entry(stream).or_insert(Tip::NONE);
-        (tip.sequence, tip.hash) = (last.sequence, hash(&last.record));
+        if last.sequence > tip.sequence {
+            (tip.sequence, tip.hash) = (last.sequence, hash(&last.record));
+        }
     }
     Ok(Recovered { tips, end: tail.end, torn: tail.torn, damage: found.damage, lost: Vec::new() })
 }

@@ -92,6 +92,29 @@ fn two_devices_of_one_host_share_a_link() {
     assert_eq!(config.links[0].devices, [0, 1]);
 }
 
+#[test]
+fn every_shipped_barrier_can_stand_at_a_gate_and_every_shipped_module_can_guard_it() {
+    let library = portside_devices::library::Library::shipped();
+    let of = |kind: &'static str| library.names().filter(move |name| name.starts_with(kind));
+    let text = std::fs::read_to_string(GATE).unwrap();
+    assert!(of("barrier/").count() >= 2 && of("io/").count() >= 1);
+    for (barrier, module) in of("barrier/").flat_map(|barrier| of("io/").map(move |module| (barrier, module))) {
+        let device = format!(
+            "[[device]]\nid = \"io1\"\nkind = \"io\"\nprofile = \"{module}\"\naddress = \"modbus://h:502/2\"\n\n[gate]"
+        );
+        let profile = library.get(module).unwrap().unwrap();
+        let inputs: Vec<_> =
+            profile.points.iter().filter(|point| point.readable() && !point.writable()).take(3).collect();
+        let mut lane = text.replace("barrier/generic-relay", barrier).replacen("\n[gate]", &format!("\n{device}"), 1);
+        for (old, new) in ["arm.di3", "arm.di4", "arm.di5"].iter().zip(inputs) {
+            lane = lane.replace(old, &format!("io1.{}", new.name));
+        }
+        if let Err(report) = config::parse(Path::new("x.toml"), lane.as_bytes()) {
+            panic!("{barrier} with {module}:\n{}", report.render(Ink::Plain));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 

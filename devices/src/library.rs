@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn every_shipped_profile_is_sound_and_has_tests() {
         let library = Library::shipped();
-        assert!(library.names().count() >= 2);
+        assert!(library.names().count() >= 7);
         for name in library.names() {
             match library.get(name).unwrap() {
                 Ok(profile) => assert!(!profile.tests.is_empty(), "{name} has no [[test]]"),

@@ -78,10 +78,11 @@ impl Profiles {
         }
     }
 
-    /// The names of the profiles of one kind.
-    pub(super) fn names_of(&self, kind: &str) -> Vec<String> {
-        let of_kind = |name: &&str| name.split('/').next() == Some(kind);
-        self.library.names().filter(of_kind).map(str::to_owned).collect()
+    /// A name to show for a kind: a generic model, if there is one.
+    pub(super) fn example(&self, kind: &str) -> String {
+        let of_kind = || self.library.names().filter(|name| name.split('/').next() == Some(kind));
+        let name = of_kind().find(|name| name.contains("generic")).or_else(|| of_kind().next());
+        name.map_or_else(|| format!("{kind}/VENDOR-MODEL"), str::to_owned)
     }
 
     /// The texts of the broken profiles that were asked for, with their faults.

@@ -210,6 +210,13 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_shifts_no_column() {
+        let report = parse(Path::new("x"), "\u{feff}prot = 1\n".as_bytes()).unwrap_err();
+        assert!(report.render(Ink::Plain).contains("--> x:1:1\n"), "{}", report.render(Ink::Plain));
+        assert!(!report.sources[0].text.starts_with('\u{feff}'));
+    }
+
+    #[test]
     fn nesting_without_end_is_a_fault_and_no_crash() {
         for open in ["[", "{ a = ", "a."] {
             assert!(parse(Path::new("x"), format!("a = {}", open.repeat(100_000)).as_bytes()).is_err());

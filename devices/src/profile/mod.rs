@@ -18,12 +18,14 @@ mod check;
 mod code;
 mod parse;
 mod reader;
+mod schema;
 
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use code::EXPLANATIONS;
+pub use schema::schema;
 
 use crate::fault::Fault;
 use crate::kind::{Closes, Kind};

@@ -66,6 +66,7 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
         let span = top.span.clone();
         top.report(code::MISSING_KEY, span, "the profile has no points".to_owned(), "expected at least one [[point]]");
     }
+    let unreadable = (closes.is_none() && top.has("closes")) || (watchdog.is_none() && top.has("watchdog"));
     if let Some(kind) = &kind {
         folder(name, kind, &mut top);
     }
@@ -94,8 +95,8 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
         identify,
         tests,
     };
-    // A point that could not be read is not a missing one: saying both would send the technician looking twice.
-    all_points.then_some(profile)
+    // What could not be read is not missing: saying both would send the technician looking twice.
+    (all_points && !unreadable).then_some(profile)
 }
 
 fn folder(name: &str, kind: &At<Kind>, top: &mut Section<'_, '_, '_>) {

@@ -13,7 +13,7 @@ use crate::config::checked::{Connection, Device, Link, OnModbus};
 use crate::config::choice::DeviceKind;
 use crate::config::codes;
 use crate::config::cost::{Polled, figures, millis};
-use crate::config::faults::{Placed, list};
+use crate::config::faults::Placed;
 use crate::config::file::{BusTable, DeviceTable, Named, ProfileName};
 use crate::config::profiles::Found;
 use crate::config::value::Id;
@@ -203,10 +203,9 @@ fn fit(table: &DeviceTable, reach: Option<&Placed<Reach>>, header: &Range<usize>
         }
     } else if !table.given.contains(&"profile") {
         let message = format!("the {word} has no `profile`");
-        let names: Vec<String> = on.profiles.names_of(word);
         on.faults
             .add(codes::MISSING, header.clone(), message, "`profile` is required")
-            .help(format!("add `profile = …`; for kind {word} there are {}", list(names.iter().map(String::as_str))));
+            .help(format!("add `profile = \"{}\"`, or the model that is wired there", on.profiles.example(word)));
     }
 }
 

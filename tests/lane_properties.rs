@@ -11,8 +11,8 @@ use fastrand::Rng;
 use lane_site::judge::Judge;
 use lane_site::{APPROACH, Drive, Site, picture, settings};
 use portside::lane::{
-    Act, ArmContact, Contact, Effect, Event, Interlock, Officer, Order, OrderOutcome, Place, Presence, Sensor,
-    Settings, Verdict,
+    Act, ArmContact, Contact, Effect, Event, Interlock, Note, Officer, Order, OrderOutcome, Place, Presence, Sensor,
+    Settings, Topic, Verdict,
 };
 use portside_devices::kind::Closes;
 use portside_devices::moment::Moment;
@@ -265,9 +265,21 @@ fn one_case(
 ) -> bool {
     let mut interlock = Interlock::new(settings);
     let mut judge = Judge::new(settings);
+    let record = Effect::Record(Note {
+        topic: Topic::Device,
+        kind: "arm.confirmed_clear",
+        subject: "arm".into(),
+        data: serde_json::Value::Null,
+        secret: None,
+    });
     let mut both = |now: Moment, event: Event| {
+        let confirms = matches!(event, Event::Officer { .. });
         interlock.observe(now, &event);
         judge.observe(now, &event);
+        if confirms {
+            interlock.observe_effect(&record);
+            judge.carried_out(&record);
+        }
     };
     let contacts = |limits: (Contact, Contact), protection| {
         [
@@ -298,7 +310,11 @@ fn one_case(
     for (contact, state) in contacts(limits, protection) {
         both(now, Event::Arm { contact, state });
     }
-    interlock.permit(now, Order::Close { renewal: 0 }, false).is_ok()
+    let close = Order::Close { renewal: 0 };
+    let right = judge.permit(now, close, false).is_ok();
+    let permit = interlock.permit(now, close, false).is_ok();
+    assert_eq!(permit, right, "interlock and judge agree");
+    permit
 }
 
 /// The machine itself, from a departed subject on, in every combination of inputs: it asks to close in one.

@@ -406,11 +406,9 @@ impl Arm {
 
     /// The close in progress has been taken back that way.
     pub(super) fn withdrawn(&mut self, now: Moment, how: Withdrawal) {
-        if !self.closing() {
-            return;
-        }
         match how {
-            Withdrawal::Stop => self.state = State::Stopped,
+            Withdrawal::Stop => self.state = State::Stopped, // a stop latches, also over a fault
+            Withdrawal::CloseOff | Withdrawal::Reverse if !self.closing() => {}
             Withdrawal::Reverse => self.ask_open(now),
             Withdrawal::CloseOff => match self.position() {
                 Position::Between => {

@@ -66,7 +66,7 @@ pub const PROVED_OR_CONFIRMED: Rule = Rule(
 );
 /// A renewal belongs to a close.
 pub const RENEWAL_OF_ONE_CLOSE: Rule =
-    Rule("a renewal continues the close in progress, counts up and pauses for at most 300 ms");
+    Rule("a renewal continues the `held` close in progress, counts up by one and pauses for at most 300 ms");
 /// Not both ways.
 pub const NEVER_BOTH_WAYS: Rule = Rule("never ask one way while the other is asked, except to reverse a close");
 /// A release or override stands.
@@ -109,7 +109,11 @@ pub struct Interlock {
     has_stop_button: bool,
     asked: Asked,
     stopped: bool,
+    /// A named person resumed, and nobody has stopped since; counts once it is on record.
+    resuming: bool,
     proving: bool,
+    /// A named person confirmed, and no doubt has come up since; counts once it is on record.
+    confirming: bool,
     confirmed: bool,
     released: Option<Arc<str>>,
     remembered: Option<Arc<str>>,
@@ -136,7 +140,9 @@ impl Interlock {
             has_stop_button: settings.arm.has_stop_button,
             asked: Asked::Nothing,
             stopped: false,
+            resuming: false,
             proving: false,
+            confirming: false,
             confirmed: false,
             released: None,
             remembered: None,
@@ -166,6 +172,8 @@ impl Interlock {
             match note.kind {
                 "inspection.released" | "inspection.override" => self.released = Some(Arc::clone(&note.subject)),
                 "inspection.closed" | "inspection.held" | "inspection.hold_placed" => self.revoke(&note.subject),
+                "arm.resumed" => self.stopped &= !std::mem::take(&mut self.resuming),
+                "arm.confirmed_clear" => self.confirmed |= std::mem::take(&mut self.confirming),
                 _ => {}
             }
         }
@@ -200,12 +208,17 @@ impl Interlock {
     }
 
     fn stop(&mut self) {
-        self.stopped = true;
+        self.latch();
         self.end_close();
         if self.asked == Asked::Open {
             self.asked = Asked::Nothing;
         }
         self.doubt();
+    }
+
+    fn latch(&mut self) {
+        self.stopped = true;
+        self.resuming = false;
     }
 
     fn end_close(&mut self) {
@@ -237,6 +250,7 @@ impl Interlock {
         }
         self.asked = Asked::Open;
         self.proving = true;
+        self.confirming = false;
         self.confirmed = false;
         self.senses.iter_mut().filter(|sense| sense.guards).for_each(|sense| sense.changed = false);
         Ok(())
@@ -264,7 +278,9 @@ impl Interlock {
     fn renew(&mut self, now: Moment, next: u32) -> Result<(), Rule> {
         self.close_at_all(now)?;
         match self.asked {
-            Asked::Close { renewal, at } if next > renewal && now.since(at) <= RENEWAL_GAP => {
+            Asked::Close { renewal, at }
+                if self.closes == Closes::Held && next == renewal + 1 && now.since(at) <= RENEWAL_GAP =>
+            {
                 self.asked = Asked::Close { renewal: next, at: now };
                 Ok(())
             }
@@ -308,6 +324,7 @@ impl Interlock {
     /// From here a full passage or a person is needed before a close.
     fn doubt(&mut self) {
         self.proving = false;
+        self.confirming = false;
         self.confirmed = false;
         self.senses.iter_mut().for_each(|sense| sense.changed = false);
     }
@@ -325,6 +342,7 @@ impl Interlock {
                 sense.clear_since = None;
                 sense.changed |= before == Presence::Clear;
                 self.confirmed &= !sense.guards;
+                self.confirming &= !sense.guards;
             }
             Presence::Unknown => {
                 sense.clear_since = None;
@@ -341,25 +359,28 @@ impl Interlock {
             (ArmContact::StopPressed, Contact::On) => self.stop(),
             (ArmContact::Opened | ArmContact::Closed, Contact::Unknown) => self.doubt(),
             (ArmContact::Opened, Contact::On) if self.asked == Asked::Open => self.asked = Asked::Nothing,
-            (ArmContact::Closed | ArmContact::EmergencyOpen, Contact::On) => self.end_close(),
+            (ArmContact::EmergencyOpen, Contact::On) => self.end_close(),
             _ => {}
+        }
+        if (self.says(ArmContact::Opened), self.says(ArmContact::Closed)) == (Contact::Off, Contact::On) {
+            self.end_close();
         }
     }
 
     fn officer(&mut self, officer: &Officer, act: &Act) {
         if *act == Act::Stop {
             // The close itself ends with the order that takes it back; a barrier without a stop is reversed.
-            self.stopped = true;
+            self.latch();
             self.doubt();
         }
         if !self.agencies.contains(&officer.agency) || officer.name.trim().is_empty() {
             return;
         }
         match act {
-            Act::Resume => self.stopped &= self.says(ArmContact::StopPressed) == Contact::On,
+            Act::Resume => self.resuming = self.says(ArmContact::StopPressed) != Contact::On,
             Act::ConfirmClear => {
                 let clear = |sense: &Sense| !sense.guards || sense.says == Presence::Clear;
-                self.confirmed = self.senses.iter().all(clear);
+                self.confirming = self.senses.iter().all(clear);
             }
             Act::ConfirmSubject => self.released = self.remembered.take().or(self.released.take()),
             Act::Identify { .. }
@@ -378,21 +399,19 @@ impl Interlock {
     }
 
     fn expire(&mut self, now: Moment) {
-        let mut lost = false;
-        for sense in self.senses.iter_mut().filter(|sense| sense.says != Presence::Unknown) {
+        for sense in &mut self.senses {
             if now.since(sense.read) > STALE_AFTER {
                 sense.says = Presence::Unknown;
                 sense.clear_since = None;
-                lost |= sense.guards;
             }
         }
-        for (place, wire) in self.wires.iter_mut().enumerate().filter(|(_, wire)| wire.says != Contact::Unknown) {
+        for wire in &mut self.wires {
             if now.since(wire.read) > STALE_AFTER {
                 wire.says = Contact::Unknown;
-                lost |= place < 2;
             }
         }
-        if lost {
+        let blind = self.senses.iter().any(|sense| sense.guards && sense.says == Presence::Unknown);
+        if blind || self.wires[..2].iter().any(|wire| wire.says == Contact::Unknown) {
             self.doubt();
         }
     }

@@ -143,6 +143,9 @@ impl Lane {
             self.arm_news(news);
         }
         self.guard();
+        if self.sensors.guard_unknown() || self.arm.position() == Position::Unknown {
+            self.doubted(); // a doubt lasts as long as its cause, also across an opening meanwhile
+        }
         while let Some(sensor) = self.sensors.stuck(self.now) {
             self.alarm("alarm.sensor_stuck", json!({ "sensor": sensor, "for_ms": ms(sensors::STUCK_AFTER) }));
         }

@@ -132,6 +132,11 @@ impl Sensors {
         self.senses.iter().find(dissents).map(|sense| (&sense.name, sense.says))
     }
 
+    /// Nobody can tell what some guarding sensor sees.
+    pub(super) fn guard_unknown(&self) -> bool {
+        self.senses.iter().any(|sense| sense.guards() && sense.says == Presence::Unknown)
+    }
+
     /// Names, with what they say, of the guarding sensors that are not clear.
     pub(super) fn dissenting(&self) -> Vec<Arc<str>> {
         let dissents = self.senses.iter().filter(|sense| sense.guards() && sense.says != Presence::Clear);

@@ -14,6 +14,9 @@ pub(crate) struct Judge {
     settings: Settings,
     number: u64,
     reads: Vec<Vec<(u64, Moment, Presence)>>,
+    /// Numbers of the last change between known values, and of the last presence.
+    changed: Vec<u64>,
+    present: Vec<u64>,
     contacts: Vec<(u64, Moment, ArmContact, Contact)>,
     orders: Vec<(u64, Moment, Order, bool)>,
     doubts: u64,
@@ -32,6 +35,8 @@ impl Judge {
             settings: settings.clone(),
             number: 1,
             reads: vec![Vec::new(); settings.sensors.len()],
+            changed: vec![0; settings.sensors.len()],
+            present: vec![0; settings.sensors.len()],
             contacts: Vec::new(),
             orders: Vec::new(),
             doubts: 1,
@@ -51,6 +56,14 @@ impl Judge {
         match event {
             Event::Sensor { sensor, presence } if *sensor < self.reads.len() => {
                 trim(&mut self.reads[*sensor]);
+                let before = self.reads[*sensor].last().map_or(Presence::Unknown, |read| read.2);
+                let known = before != Presence::Unknown && *presence != Presence::Unknown;
+                if known && before != *presence {
+                    self.changed[*sensor] = self.number;
+                }
+                if *presence == Presence::Present {
+                    self.present[*sensor] = self.number;
+                }
                 self.reads[*sensor].push((self.number, now, *presence));
                 if *presence == Presence::Unknown && self.guards(*sensor) {
                     self.doubts = self.number;
@@ -157,6 +170,7 @@ impl Judge {
             }
             (Order::Close { renewal }, false) => {
                 self.fit_to_close(now)?;
+                need(self.settings.arm.closes == Closes::Held, "only a held close is renewed")?;
                 match last {
                     Some((_, at, Order::Close { renewal: before }, _))
                         if renewal == before + 1 && now.since(at) <= STALE =>
@@ -219,15 +233,11 @@ impl Judge {
     }
 
     fn changed_since(&self, sensor: usize, since: u64) -> bool {
-        self.reads[sensor].windows(2).any(|pair| {
-            let known = pair[0].2 != Presence::Unknown && pair[1].2 != Presence::Unknown;
-            known && pair[0].2 != pair[1].2 && pair[1].0 > since
-        })
+        self.changed[sensor] > since
     }
 
     fn present_since(&self, since: u64) -> bool {
-        let guards = (0..self.reads.len()).filter(|sensor| self.guards(*sensor));
-        guards.flat_map(|sensor| &self.reads[sensor]).any(|read| read.0 > since && read.2 == Presence::Present)
+        (0..self.present.len()).any(|sensor| self.guards(sensor) && self.present[sensor] > since)
     }
 
     fn last_close(&self) -> Option<(u64, Moment)> {
@@ -238,8 +248,12 @@ impl Judge {
     /// The last order was a close and nothing shows that it ended. `lapses`: a `held` close ends by itself.
     fn close_lasts(&self, now: Moment, lapses: bool) -> bool {
         let Some((number, at, Order::Close { .. }, _)) = self.orders.last().copied() else { return false };
-        let ended = self.contacts.iter().rev().take_while(|contact| contact.0 > number).any(|contact| {
-            matches!(contact.2, ArmContact::Closed | ArmContact::EmergencyOpen) && contact.3 == Contact::On
+        let after = self.contacts.iter().enumerate().filter(|(_, contact)| contact.0 > number);
+        let ended = after.into_iter().any(|(place, contact)| {
+            let emergency = contact.2 == ArmContact::EmergencyOpen && contact.3 == Contact::On;
+            let last = |which| self.contacts[..=place].iter().rev().find(|each| each.2 == which).map(|each| each.3);
+            let down = last(ArmContact::Opened) == Some(Contact::Off) && last(ArmContact::Closed) == Some(Contact::On);
+            emergency || (down && matches!(contact.2, ArmContact::Opened | ArmContact::Closed))
         });
         let lapsed = lapses && self.settings.arm.closes == Closes::Held && now.since(at) > STALE;
         let failed = self.settings.arm.closes == Closes::Pulse && self.closes_failed > number;

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use portside_devices::kind::Kind;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Config, Connection};
+use crate::config::{self, Config, Connection, Mode};
 use crate::control::devices::{Barrier, DeviceView, Devices};
 use crate::control::roles::Roles;
 use crate::control::scribe::{Scribe, Unkept};
@@ -20,10 +19,10 @@ use crate::control::status::{LaneWords, Status};
 use crate::control::{Control, Parts, Scan};
 use crate::field::folder::FolderEvent;
 use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec, LinkState};
-use crate::journal::{self, Draft, EvidenceStore, Gravity, Journal, OpenError, Options, Seals, Stream};
+use crate::journal::{self, Draft, EvidenceFiles, Gravity, Journal, OpenError, Options, Seals, Stream};
 use crate::lane::{Ids, Interlock, Lane, Memory, Picture, Recalled, recall};
 use crate::notify::{Progress, ready, stopping};
-use crate::uplink::{self, DeviceHealth, DeviceState, LaneStatus};
+use crate::uplink::{self, Address, DeviceHealth, DeviceState, LaneStatus, TlsFiles};
 
 /// Events that may wait for the control task; a link goes on polling when they are full.
 const EVENTS_WAITING_MAX: usize = 4096;
@@ -118,7 +117,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     told_at_start(&scribe, &config, clock, findings);
 
     let uplink_stop = CancellationToken::new();
-    let uplink = start_uplink(&config, &journal, &scribe, &status, clock, &uplink_stop);
+    let (uplink_state, uplink) = start_uplink(&config, &journal, &scribe, &status, clock, &uplink_stop).unzip();
     let control = Control::new(Parts {
         clock,
         lane,
@@ -134,6 +133,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         asked: control_asked,
         outcomes,
         status: status_out,
+        uplink: uplink_state,
         beat: progress.task("control", CONTROL_SILENCE, clock.moment()),
     });
     ready(&format!("lane {}/{} is up", config.lane.port, config.lane.id));
@@ -151,8 +151,8 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
 
 struct Store {
     journal: Journal,
-    evidence: EvidenceStore,
-    seals: Seals,
+    evidence: EvidenceFiles,
+    seals: Arc<Seals>,
     findings: Vec<journal::Finding>,
 }
 
@@ -160,9 +160,11 @@ async fn open_store(config: &Config, lane_key: PathBuf) -> Result<Store, RunErro
     let dir = config.store.dir.clone();
     let identity = journal::Identity { port: config.lane.port.to_string(), lane: config.lane.id.to_string() };
     let opened = tokio::task::spawn_blocking(move || {
-        let (journal, findings) = Journal::open(&dir, &identity, Options::default()).map_err(RunError::Journal)?;
-        let evidence = EvidenceStore::open(&dir).map_err(|error| RunError::Store(error.to_string()))?;
+        let (journal, mut findings) = Journal::open(&dir, &identity, Options::default()).map_err(RunError::Journal)?;
+        let (evidence, more) = EvidenceFiles::open(&dir).map_err(|error| RunError::Store(error.to_string()))?;
+        findings.extend(more);
         let seals = Seals::open(&dir, &lane_key).map_err(|error| RunError::Store(error.to_string()))?;
+        let seals = Arc::new(seals);
         Ok(Store { journal, evidence, seals, findings })
     });
     opened.await.map_err(|panic| RunError::Store(panic.to_string()))?
@@ -199,7 +201,7 @@ async fn recall_open(journal: &Journal, seals: &Seals, settings: &crate::lane::S
             (Some(sealed), Some(agency)) => seals.unseal(&record.subject, &agency, &sealed).ok(),
             _ => None,
         };
-        let secret = secret.and_then(|plain| serde_json::from_slice(&plain).ok());
+        let secret = secret.and_then(|plain: Vec<u8>| serde_json::from_slice(&plain).ok());
         parsed.push((record.kind.to_string(), record.subject.to_string(), data, secret));
     }
     let memories =
@@ -248,7 +250,7 @@ fn start_links(
 
 fn watch_folders(
     config: &Config,
-    evidence: &EvidenceStore,
+    evidence: &EvidenceFiles,
     clock: Clock,
     scans: &mpsc::Sender<Scan>,
     stop: &CancellationToken,
@@ -265,7 +267,7 @@ fn watch_folders(
 async fn keep_pictures(
     device: usize,
     mut incoming: mpsc::Receiver<FolderEvent>,
-    evidence: EvidenceStore,
+    evidence: EvidenceFiles,
     scans: mpsc::Sender<Scan>,
 ) {
     while let Some(event) = incoming.recv().await {
@@ -290,7 +292,7 @@ async fn keep_pictures(
     }
 }
 
-async fn keep_picture(arrived: field::folder::Arrived, evidence: &EvidenceStore) -> Result<Scan, String> {
+async fn keep_picture(arrived: field::folder::Arrived, evidence: &EvidenceFiles) -> Result<Scan, String> {
     let field::folder::Arrived { device, path, bytes, decoded } = arrived;
     let store = evidence.clone();
     let size = bytes.len() as u64;
@@ -322,7 +324,7 @@ async fn answer_readers(
             true => {
                 let (journal, dir) = (journal.clone(), dir.clone());
                 tokio::spawn(async move {
-                    let reply = crate::control::library::answer(asked.call, &journal, &dir).await;
+                    let reply = crate::control::records::answer(asked.call, &journal, &dir).await;
                     let _ = asked.answer.send(reply);
                 });
             }
@@ -343,7 +345,11 @@ fn words(config: &Config) -> LaneWords {
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
         config_hash: config.hash.clone(),
-        mode: config.lane.mode.as_str().into(),
+        mode: match config.lane.mode {
+            Mode::Normal => "normal",
+            Mode::Emergency => "emergency",
+        }
+        .into(),
     }
 }
 
@@ -362,7 +368,7 @@ fn barrier(config: &Config) -> Barrier {
     let device = config.gate.arm;
     match &config.devices[device].connection {
         Connection::Modbus(on) => Barrier { device, profile: on.profile.clone(), link: on.link },
-        Connection::Folder(_) => unreachable!("the lane file's check takes a barrier for the arm, never a {}", Kind::Xray),
+        Connection::Folder(_) => unreachable!("the lane file's check takes a barrier for the arm, never a folder"),
     }
 }
 
@@ -387,23 +393,23 @@ fn start_uplink(
     status: &watch::Receiver<Arc<Status>>,
     clock: Clock,
     stop: &CancellationToken,
-) -> Option<tokio::task::JoinHandle<()>> {
-    let settings = config.uplink.as_ref()?.session(&config.lane);
-    let (lane_status_out, lane_status) = watch::channel(lane_status(&status.borrow()));
+) -> Option<(watch::Receiver<uplink::UplinkState>, tokio::task::JoinHandle<()>)> {
+    let settings = uplink_settings(config, config.uplink.as_ref()?);
+    let (told, telling) = watch::channel(lane_status(&status.borrow()));
     let mut status = status.clone();
     tokio::spawn(async move {
         while status.changed().await.is_ok() {
             let next = lane_status(&status.borrow_and_update());
-            lane_status_out.send_if_modified(|known| {
+            told.send_if_modified(|known| {
                 let news = *known != next;
                 *known = next;
                 news
             });
         }
     });
-    let mut handle = uplink::spawn(settings, journal.clone(), lane_status, clock, stop.clone());
-    let scribe = scribe.clone();
-    Some(tokio::spawn(async move {
+    let mut handle = uplink::spawn(settings, journal.clone(), telling, clock, stop.clone());
+    let (state, scribe) = (handle.state(), scribe.clone());
+    let task = tokio::spawn(async move {
         while let Some(set_aside) = handle.set_aside().await {
             let data = json!({
                 "stream": set_aside.stream, "sequence": set_aside.sequence,
@@ -415,7 +421,24 @@ fn start_uplink(
             }
         }
         handle.ended().await;
-    }))
+    });
+    Some((state, task))
+}
+
+fn uplink_settings(config: &Config, uplink: &config::Uplink) -> uplink::Settings {
+    let (security, tls) = match &uplink.security {
+        config::Security::Plain => (uplink::Security::Plain, TlsFiles::default()),
+        config::Security::Tls { ca, identity } => {
+            let client = identity.as_ref().map(|identity| (identity.cert.clone(), identity.key.clone()));
+            (uplink::Security::Tls, TlsFiles { ca: Some(ca.clone()), client })
+        }
+    };
+    let address = Address { security, host: uplink.host.to_string(), port: uplink.port };
+    let mut settings = uplink::Settings::new(address, config.lane.port.shared(), config.lane.id.shared());
+    settings.tls = tls;
+    settings.client_id = uplink.client_id.to_string();
+    settings.keep_alive = uplink.keepalive;
+    settings
 }
 
 fn lane_status(status: &Status) -> LaneStatus {

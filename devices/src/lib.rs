@@ -12,3 +12,4 @@ pub mod moment;
 pub mod plan;
 pub mod profile;
 pub mod reading;
+pub mod simulate;

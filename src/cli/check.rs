@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn an_unknown_code_is_answered_with_the_nearest_and_status_2() {
-        let answer = explain("E02111");
+        let answer = explain("EO211");
         assert_eq!(answer.status, 2);
         assert!(answer.text.contains("did you mean E0211?"), "{}", answer.text);
         assert_eq!(explain("e0211").status, 0);

@@ -16,20 +16,27 @@ const FAILED: u8 = 1;
 /// The call or the configuration is wrong.
 pub(super) const WRONG: u8 = 2;
 
+/// Which daemon.
+#[derive(Args, Debug)]
+pub struct SocketArg {
+    /// Control socket of the daemon [default: the only one under /run/portside]
+    #[arg(long, value_name = "PATH", env = "PORTSIDE_SOCKET", global = true)]
+    socket: Option<PathBuf>,
+}
+
 /// Which daemon, and how to print.
 #[derive(Args, Debug)]
 pub(super) struct DoorArgs {
-    /// Control socket of the daemon [default: the only one under /run/portside]
-    #[arg(long, value_name = "PATH", env = "PORTSIDE_SOCKET")]
-    socket: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) socket: SocketArg,
     /// Print the answer as JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Asks the daemon and prints what it answers.
 pub(super) fn call(args: &DoorArgs, call: &Call) -> ExitCode {
-    match ask(args, call) {
+    match ask(&args.socket, call) {
         Ok(reply) => print(&reply, args.json),
         Err(message) => {
             eprintln!("portside: {message}");
@@ -42,7 +49,7 @@ pub(super) fn call(args: &DoorArgs, call: &Call) -> ExitCode {
 ///
 /// # Errors
 /// A sentence that says which socket was tried and what to do.
-pub(super) fn ask(args: &DoorArgs, call: &Call) -> Result<Reply, String> {
+pub(super) fn ask(args: &SocketArg, call: &Call) -> Result<Reply, String> {
     let path = match &args.socket {
         Some(path) => path.clone(),
         None => only_socket(Path::new(RUN_DIR))?,

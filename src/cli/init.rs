@@ -78,12 +78,12 @@ pub fn write(template: Template, dir: &Path) -> Result<PathBuf, Refusal> {
     let path = dir.join("lane.toml");
     let failed = |error: &std::io::Error| Refusal::Machine(format!("cannot write {}: {error}", path.display()));
     std::fs::create_dir_all(dir).map_err(|error| failed(&error))?;
-    let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Refusal::Call(format!(
-            "{} is there already and is left as it is; name another folder, or move it away first",
-            path.display()
-        )),
-        _ => failed(&error),
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(|error| {
+        if error.kind() != ErrorKind::AlreadyExists {
+            return failed(&error);
+        }
+        let there = path.display();
+        Refusal::Call(format!("{there} is there already and is left as it is; name another folder, or move it away"))
     })?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| failed(&error))?;
     Ok(path)

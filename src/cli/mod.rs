@@ -3,14 +3,17 @@
 
 mod act;
 pub mod check;
+mod demo;
 mod door;
 pub mod init;
+pub mod journal;
 mod run;
 pub mod schema;
+pub mod status;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// Edge controller of a shared inspection lane
 #[derive(Parser, Debug)]
@@ -22,6 +25,8 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    /// Run a whole simulated lane on this machine
+    Demo(demo::DemoArgs),
     /// Run the daemon
     Run(run::RunArgs),
     /// Say every fault of a lane file, or what the lane will do
@@ -30,6 +35,10 @@ enum Verb {
     Init(init::Args),
     /// Print the JSON Schema of a file that people write
     Schema(schema::Args),
+    /// Show the lane, its devices, the journal and the uplink on one screen
+    Status(status::StatusArgs),
+    /// Browse the journal and prove it
+    Journal(JournalCall),
     /// Judge the subject of an inspection for an agency
     Verdict(act::VerdictArgs),
     /// Name the subject in the lane
@@ -40,13 +49,27 @@ enum Verb {
     Barrier(act::BarrierArgs),
 }
 
+#[derive(Args, Debug)]
+struct JournalCall {
+    #[command(flatten)]
+    args: journal::JournalArgs,
+    #[command(flatten)]
+    socket: door::SocketArg,
+}
+
 /// Runs the verb.
 pub fn run(cli: Cli) -> ExitCode {
     match cli.verb {
+        Verb::Demo(args) => demo::run(args),
         Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Init(args) => init::run(&args),
         Verb::Schema(args) => schema::run(&args),
+        Verb::Status(args) => status::run(&args),
+        Verb::Journal(call) => match call.args.dir() {
+            Some(dir) => journal::run(&call.args, dir, &mut std::io::stdout().lock()),
+            None => journal::ask(&call.args, &call.socket, &mut std::io::stdout().lock()),
+        },
         Verb::Verdict(args) => act::verdict(args),
         Verb::Identify(args) => act::identify(args),
         Verb::Hold(args) => act::hold(args),

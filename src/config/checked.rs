@@ -8,7 +8,8 @@ use std::time::Duration;
 use portside_devices::kind::Kind;
 use portside_devices::profile::Profile;
 
-use super::value::{Direction, Id, Mode, Receipts, Recipient, Traffic};
+use super::choice::{Direction, Mode, Receipts, Traffic};
+use super::value::{Id, Recipient};
 use crate::lane;
 
 /// Everything the daemon is built from.

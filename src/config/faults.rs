@@ -23,6 +23,7 @@ impl<T> Placed<T> {
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     list: Vec<Fault>,
+    secrets: Vec<Range<usize>>,
 }
 
 impl Faults {
@@ -39,6 +40,30 @@ impl Faults {
         let place = self.list.len();
         self.list.push(Fault { code: code.0, severity, message, span, label, asides: Vec::new(), help: None });
         Adding(&mut self.list[place])
+    }
+
+    /// Keeps what stands there out of every drawing: faults end up in logs.
+    pub(super) fn hide(&mut self, span: Range<usize>) {
+        self.secrets.push(span);
+    }
+
+    /// The text with every hidden place starred out, byte for byte, so that other places stay where they are.
+    pub(super) fn without_secrets(&self, text: &str) -> String {
+        let hidden = |at: usize| self.secrets.iter().any(|span| span.contains(&at));
+        text.char_indices().fold(String::with_capacity(text.len()), |mut shown, (at, c)| {
+            if hidden(at) && c != '\n' {
+                shown.extend(std::iter::repeat_n('*', c.len_utf8()));
+            } else {
+                shown.push(c);
+            }
+            shown
+        })
+    }
+
+    /// Takes over the faults of `other` that `wanted` lets pass, and every place that it hides.
+    pub(super) fn absorb(&mut self, other: Self, wanted: impl Fn(&Fault) -> bool) {
+        self.list.extend(other.list.into_iter().filter(wanted));
+        self.secrets.extend(other.secrets);
     }
 
     /// True when something found so far keeps the file from being used.
@@ -71,7 +96,8 @@ impl Adding<'_> {
 
     /// Names the nearest known word, or else all of them where they are few.
     pub(super) fn nearest<'k>(self, word: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
-        let known: Vec<&str> = known.into_iter().collect();
+        let mut known: Vec<&str> = known.into_iter().collect();
+        known.dedup();
         match nearest(word, known.iter().copied()) {
             Some(near) => self.help(format!("did you mean `{near}`?")),
             None if known.is_empty() => self,
@@ -123,6 +149,16 @@ mod tests {
         assert_eq!(nearest("Xray", known), Some("xray"));
         assert_eq!(nearest("weighbridge", known), None);
         assert_eq!(nearest("ab", known), None, "two letters of two are no likeness");
+    }
+
+    #[test]
+    fn a_hidden_place_is_starred_out_and_nothing_moves() {
+        let mut faults = Faults::default();
+        let text = "a = \"海x\ny\" # z";
+        faults.hide(4..12);
+        let shown = faults.without_secrets(text);
+        assert_eq!(shown, "a = *****\n** # z");
+        assert_eq!(shown.len(), text.len());
     }
 
     #[test]

@@ -7,13 +7,11 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address::{Address, Broker};
+use super::choice::{DeviceKind, Direction, Mode, Place, Receipts, Role, Traffic};
 use super::faults::{Faults, Placed};
 use super::quantity::{Size, Span};
 use super::table::{Key, Spot, TomlValue, table, wrong_type};
-use super::value::{
-    DeviceKind, Direction, FilePath, Id, Listen, Mode, Place, PointName, Receipts, Recipient, Role, Text, TextValue,
-    Traffic, Zone,
-};
+use super::value::{FilePath, Id, Listen, PointName, Recipient, Text, TextValue, Zone};
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;

@@ -7,6 +7,7 @@
 
 mod address;
 mod checked;
+mod choice;
 pub mod codes;
 mod cost;
 mod faults;
@@ -25,7 +26,8 @@ pub use checked::{
     Agency, Config, Connection, Desk, Device, Gate, Identity, Lane, Link, OnModbus, Review, Screens, Security, Sensor,
     Station, Store, Uplink,
 };
+pub use choice::{Direction, Mode, Receipts, Traffic};
 pub use cost::{Figures, interval_of};
 pub use read::{Checked, load, parse};
 pub use report::{Ink, Report, Source};
-pub use value::{Direction, Id, Mode, Receipts, Recipient, Traffic};
+pub use value::{Id, Recipient};

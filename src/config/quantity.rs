@@ -149,6 +149,7 @@ fn schema(units: &[(&str, u64)], range: &str) -> Schema {
     json_schema!({
         "type": "string",
         "pattern": format!("^\\s*[0-9]+(\\.[0-9]{{1,3}})?\\s*({})\\s*$", names.join("|")),
+        // Moves into the key's description, where a person sees it.
         "$comment": range,
     })
 }

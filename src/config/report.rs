@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use portside_devices::fault::{Fault, Severity};
 use serde_json::{Value, json};
 
@@ -76,17 +76,26 @@ fn group<'a>(source: &'a Source, fault: &'a Fault) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
+    let group = level.primary_title(fault.message.as_str()).id(fault.code);
+    let group = if source.text.is_empty() && fault.label.is_empty() {
+        group.element(Origin::path(&*source.path))
+    } else {
+        group.element(snippet(source, fault))
+    };
+    match &fault.help {
+        Some(help) => group.element(Level::HELP.message(help.as_str())),
+        None => group,
+    }
+}
+
+fn snippet<'a>(source: &'a Source, fault: &'a Fault) -> Snippet<'a, Annotation<'a>> {
     let place = AnnotationKind::Primary.span(within(&fault.span, &source.text)).label(fault.label.as_str());
     let mut snippet = Snippet::source(&*source.text).path(&*source.path).annotation(place);
     for aside in &fault.asides {
         let span = within(&aside.span, &source.text);
         snippet = snippet.annotation(AnnotationKind::Context.span(span).label(aside.label.as_str()));
     }
-    let group = level.primary_title(fault.message.as_str()).id(fault.code).element(snippet);
-    match &fault.help {
-        Some(help) => group.element(Level::HELP.message(help.as_str())),
-        None => group,
-    }
+    snippet
 }
 
 /// The span cut to the text and to whole characters: a drawing must never fail.
@@ -151,7 +160,9 @@ mod tests {
             asides: Vec::new(),
             help: None,
         };
-        for (text, span) in [("", 0..0), ("", 5..9), ("海", 1..2), ("海\n", 3..4), ("a", 1..0)] {
+        for (text, span) in
+            [("", 0..0), ("", 5..9), ("海", 1..2), ("海\n", 3..4), ("a", std::ops::Range { start: 1, end: 0 })]
+        {
             let source = Source { path: "x".to_owned(), text: text.into(), faults: vec![fault(span)] };
             assert!(Report { sources: vec![source] }.render(Ink::Plain).contains("E0102"), "{text:?}");
         }

@@ -52,7 +52,7 @@ fn closes() -> Vec<&'static str> {
     Closes::WORDS.iter().map(|(word, _)| *word).collect()
 }
 
-const TYPES: &[&str] = &["bool", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "u8-low", "u8-high"];
+const TYPES: &[&str] = &["bool", "u8_low", "u8_high", "u16", "i16", "u32", "i32", "f32", "u64", "i64", "f64"];
 
 fn point() -> Value {
     json!({

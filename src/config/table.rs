@@ -138,9 +138,9 @@ impl<'a, 'i> Open<'a, 'i> {
             wrong_type(value, spot, &format!("a table, {title}"), faults);
             return None;
         };
-        for (name, _) in table.iter() {
+        for (name, value) in table.iter() {
             if !keys.iter().any(|key| key.name == &**name.get_ref()) {
-                unknown(name, title, keys, faults);
+                unknown(name, value, title, keys, faults);
             }
         }
         Some(Self { table, header: value.span(), title, keys, faults })
@@ -157,10 +157,17 @@ impl<'a, 'i> Open<'a, 'i> {
             let value = DeValue::parse(default).ok()?;
             return T::read(&value, spot, self.faults).map(|read| Placed::new(read, self.header.clone()));
         }
-        if key.need == Need::required {
+        if key.need == Need::required && !self.misspelt(name) {
             self.missing(key);
         }
         None
+    }
+
+    /// True when an unknown key of the table is this one misspelt, which has been said already.
+    fn misspelt(&self, name: &str) -> bool {
+        let names = || self.keys.iter().map(|key| key.name);
+        let unknown = self.table.keys().map(|key| &**key.get_ref()).filter(|word| names().all(|name| name != *word));
+        unknown.into_iter().any(|word| nearest(word, names()) == Some(name))
     }
 
     /// The keys that the text gives.
@@ -181,7 +188,7 @@ impl<'a, 'i> Open<'a, 'i> {
             format!("{what} has no {name}"),
             format!("{name} is required"),
         );
-        let first = key.about.trim().lines().next().unwrap_or("").trim().trim_end_matches('.');
+        let first = beginning(key.about);
         match key.example {
             Some(_) if section => adding.help(format!("add {name}: {first}")),
             Some(example) => adding.help(format!("add `{} = {example}`: {first}", key.name)),
@@ -194,10 +201,33 @@ impl<'a, 'i> Open<'a, 'i> {
 const SECRETS: &[&str] =
     &["password", "passwd", "passphrase", "secret", "token", "psk", "credential", "api_key", "private"];
 
-fn unknown(name: &Spanned<Cow<'_, str>>, title: &str, keys: &'static [Key], faults: &mut Faults) {
+/// True where a key of this name would hold a secret.
+pub(super) fn names_a_secret(key: &str) -> bool {
+    SECRETS.iter().any(|secret| key.to_lowercase().contains(secret))
+}
+
+/// The first sentence of a doc comment, to stand behind a colon.
+fn beginning(about: &str) -> String {
+    let line = sentence(about);
+    let first = line.split_once(". ").map_or(&*line, |(first, _)| first).trim_end_matches('.');
+    let mut letters = first.chars();
+    match (letters.next(), letters.next()) {
+        (Some(one), Some(two)) if !two.is_uppercase() => one.to_lowercase().chain([two]).chain(letters).collect(),
+        (Some(_) | None, _) => first.to_owned(),
+    }
+}
+
+fn unknown(
+    name: &Spanned<Cow<'_, str>>,
+    value: &Spanned<DeValue<'_>>,
+    title: &str,
+    keys: &'static [Key],
+    faults: &mut Faults,
+) {
     let word: &str = name.get_ref();
     let known = keys.iter().map(|key| key.name);
-    if SECRETS.iter().any(|secret| word.to_lowercase().contains(secret)) {
+    if names_a_secret(word) {
+        faults.hide(value.span());
         faults
             .add(codes::SECRET, name.span(), format!("`{word}` would put a secret into the lane file"), "not here")
             .help("keep it in a file of its own or a systemd credential and name its path, as `key` of [uplink] does");
@@ -254,7 +284,8 @@ pub(super) fn wrong_type(value: &Spanned<DeValue<'_>>, spot: Spot<'_>, expected:
 pub(super) fn schema(about: &str, keys: &[Key], types: impl IntoIterator<Item = Schema>) -> Schema {
     let mut properties = Map::new();
     for (key, mut schema) in keys.iter().zip(types) {
-        schema.insert("description".to_owned(), sentence(key.about).into());
+        let range = schema.remove("$comment").and_then(|range| range.as_str().map(|range| format!(" ({range})")));
+        schema.insert("description".to_owned(), (sentence(key.about) + &range.unwrap_or_default()).into());
         if let Some(default) = key.default.and_then(json) {
             schema.insert("default".to_owned(), default);
         }
@@ -302,7 +333,9 @@ impl<T: TomlValue> JsonSchema for Placed<T> {
 impl<T: TomlValue> TomlValue for Vec<Placed<T>> {
     fn read(value: &Spanned<DeValue<'_>>, spot: Spot<'_>, faults: &mut Faults) -> Option<Self> {
         let Some(items) = value.get_ref().as_array() else {
-            wrong_type(value, spot, &format!("a list: [[{}]] or [ … ]", spot.key), faults);
+            let section = spot.table.trim_matches(['[', ']']);
+            let header = if section.is_empty() { spot.key.to_owned() } else { format!("{section}.{}", spot.key) };
+            wrong_type(value, spot, &format!("a list: [[{header}]] or [ … ]"), faults);
             return None;
         };
         let read = |item: &Spanned<DeValue<'_>>| T::read(item, spot, faults).map(|read| Placed::new(read, item.span()));

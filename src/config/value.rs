@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::codes::{self, Code};
-use super::faults::{Faults, list};
+use super::faults::Faults;
 use super::table::{Spot, TomlValue, wrong_type};
 
 /// A value that is written as a text in quotes.
@@ -29,13 +29,15 @@ pub(super) trait TextValue: Sized {
 /// Why a text is not the wanted value.
 pub(super) struct Flaw {
     pub(super) code: Code,
+    /// What is wrong; `None`: the text is not what was expected.
+    pub(super) message: Option<String>,
     pub(super) label: String,
     pub(super) help: Option<String>,
 }
 
 impl Flaw {
     pub(super) fn new(code: Code, label: impl Into<String>) -> Self {
-        Self { code, label: label.into(), help: None }
+        Self { code, message: None, label: label.into(), help: None }
     }
 
     pub(super) fn help(self, help: impl Into<String>) -> Self {
@@ -52,7 +54,11 @@ impl<T: TextValue + JsonSchema> TomlValue for T {
         match T::parse(text) {
             Ok(read) => Some(read),
             Err(flaw) => {
-                let adding = faults.add(flaw.code, value.span(), format!("{spot} is not {}", T::WHAT), flaw.label);
+                if flaw.code == codes::SECRET {
+                    faults.hide(value.span());
+                }
+                let message = flaw.message.unwrap_or_else(|| format!("{spot} is not {}", T::WHAT));
+                let adding = faults.add(flaw.code, value.span(), message, flaw.label);
                 if let Some(help) = flaw.help {
                     adding.help(help);
                 }
@@ -307,150 +313,6 @@ impl TextValue for PointName {
 
     fn schema() -> Schema {
         json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9-]+\\.[^.]+$" })
-    }
-}
-
-/// Declares an enum whose values are words in the lane file; the doc comments are what an editor shows.
-macro_rules! choice {
-    ($(#[doc = $about:literal])* $vis:vis $name:ident, $what:literal {
-        $($(#[doc = $doc:literal])* $variant:ident = $word:literal,)*
-    }) => {
-        $(#[doc = $about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        $vis enum $name { $($(#[doc = $doc])* $variant,)* }
-
-        impl $name {
-            /// The word that the lane file and the records use.
-            #[allow(dead_code)] // not every choice is written out again
-            $vis const fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-        }
-
-        impl TextValue for $name {
-            const WHAT: &str = $what;
-
-            fn parse(text: &str) -> Result<Self, Flaw> {
-                match text {
-                    $($word => Ok(Self::$variant),)*
-                    other => Err(unknown_word(other, &[$($word),*])),
-                }
-            }
-
-            fn schema() -> Schema {
-                json_schema!({ "type": "string", "oneOf": [$({
-                    "const": $word, "description": super::table::sentence(concat!($($doc, "\n"),*))
-                }),*] })
-            }
-        }
-
-        inline_text!($name);
-    };
-}
-
-fn unknown_word(word: &str, known: &[&str]) -> Flaw {
-    let flaw = Flaw::new(codes::UNKNOWN_WORD, format!("expected one of {}", list(known.iter().copied())));
-    match super::faults::nearest(word, known.iter().copied()) {
-        Some(near) => flaw.help(format!("did you mean `{near}`?")),
-        None => flaw,
-    }
-}
-
-choice! {
-    /// What passes through the lane.
-    pub Traffic, "a kind of traffic" {
-        /// Vehicles, at a gate.
-        Vehicle = "vehicle",
-        /// Baggage, on a belt.
-        Baggage = "baggage",
-        /// Mail and express parcels, on a belt.
-        Parcel = "parcel",
-        /// Persons.
-        Person = "person",
-    }
-}
-
-choice! {
-    /// Which way subjects pass.
-    pub Direction, "a direction" {
-        /// Into the country.
-        Entry = "entry",
-        /// Out of the country.
-        Exit = "exit",
-        /// Both ways.
-        Both = "both",
-    }
-}
-
-choice! {
-    /// How strictly persons are screened.
-    pub Mode, "a mode" {
-        /// The ordinary state.
-        Normal = "normal",
-        /// An epidemic or another declared emergency.
-        Emergency = "emergency",
-    }
-}
-
-choice! {
-    /// What makes a record no longer owed to the centre.
-    pub Receipts, "a way of receipts" {
-        /// The centre's own signed receipt. Not in this version.
-        Centre = "centre",
-        /// The broker's acknowledgement with reason 0x00.
-        Puback = "puback",
-    }
-}
-
-choice! {
-    /// What a device is for. The last nine are not in this version.
-    pub(super) DeviceKind, "a kind of device" {
-        /// A barrier arm over the lane.
-        Barrier = "barrier",
-        /// Inputs and outputs without a meaning of their own: loops, photocells, lamps hang on it.
-        Io = "io",
-        /// An X-ray machine.
-        Xray = "xray",
-        /// A video camera.
-        Camera = "camera",
-        /// A body-temperature scanner.
-        Thermal = "thermal",
-        /// A traffic light.
-        Light = "light",
-        /// A text display.
-        Display = "display",
-        /// A weighbridge.
-        Weighbridge = "weighbridge",
-        /// A radiation portal.
-        Radiation = "radiation",
-        /// A reader of seals.
-        Seal = "seal",
-        /// A reader of tags or cards.
-        Reader = "reader",
-        /// A belt or diverter.
-        Belt = "belt",
-    }
-}
-
-choice! {
-    /// What a desk's silence means.
-    pub(super) Role, "a role" {
-        /// No release without its verdict.
-        Required = "required",
-        /// Its silence blocks nothing; its alarm holds all the same.
-        Advisory = "advisory",
-    }
-}
-
-choice! {
-    /// Where a presence sensor looks.
-    pub(super) Place, "a place" {
-        /// Before the arm and wholly outside of its sweep: announces a subject, does not guard the arm.
-        Approach = "approach",
-        /// Under the arm: guards it.
-        Under = "under",
-        /// Behind the arm: guards it, and shows that the subject has passed.
-        Beyond = "beyond",
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::journal::Report;
 use crate::lane::{Act, Officer};
 
 /// One request.
@@ -36,8 +37,10 @@ pub enum Call {
         /// Inspection id, or the beginning of one.
         inspection: String,
     },
-    /// The newest records of all streams, oldest first.
+    /// The newest records of one stream or of all, oldest first.
     Recent {
+        /// Stream name; `None` means all.
+        stream: Option<String>,
         /// At most so many.
         limit: usize,
     },
@@ -86,9 +89,7 @@ pub enum Reply {
     },
     /// The answer to [`Call::Verify`].
     Verified {
-        /// One sentence a problem; empty when the journal is whole.
-        problems: Vec<String>,
-        /// Records walked.
-        records: u64,
+        /// What was found.
+        report: Box<Report>,
     },
 }

@@ -11,6 +11,7 @@
 
 pub mod call;
 pub mod devices;
+pub mod records;
 pub mod roles;
 pub mod scribe;
 pub mod socket;
@@ -32,6 +33,7 @@ use crate::field::FieldEvent;
 use crate::journal::{Append, Draft, Journal, Seals, Stream};
 use crate::lane::{Act, Effect, Event, Interlock, Lane, Note, Order, Picture, Topic};
 use crate::notify::Beat;
+use crate::uplink::UplinkState;
 use call::{Call, Reply};
 use devices::{Devices, Ordered};
 use roles::Roles;
@@ -90,7 +92,7 @@ pub struct Parts {
     /// The journal itself, for telemetry.
     pub journal: Journal,
     /// Keys of sealed verdicts.
-    pub seals: Seals,
+    pub seals: Arc<Seals>,
     /// What the status says besides.
     pub words: LaneWords,
     /// What devices say.
@@ -103,6 +105,8 @@ pub struct Parts {
     pub outcomes: mpsc::UnboundedReceiver<Ordered>,
     /// Where the published view goes.
     pub status: watch::Sender<Arc<Status>>,
+    /// How the uplink fares; `None` when the lane stands alone.
+    pub uplink: Option<watch::Receiver<UplinkState>>,
     /// The watchdog's ear.
     pub beat: Beat,
 }
@@ -404,15 +408,27 @@ impl Control {
                 self.step(Event::Officer { officer, act, ticket });
             }
             Call::Status => {
-                let status = self.parts.status.borrow().clone();
-                let status = serde_json::to_value(&*status).unwrap_or_default();
-                let _ = asked.answer.send(Reply::Status { status: Box::new(status) });
+                let _ = asked.answer.send(Reply::Status { status: Box::new(self.whole_status()) });
             }
             Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify => {
                 let message = "the journal is read without the lane; this call went astray".to_owned();
                 let _ = asked.answer.send(Reply::Failed { message });
             }
         }
+    }
+
+    /// The published view, and how journal and uplink stand.
+    fn whole_status(&self) -> serde_json::Value {
+        let mut status = serde_json::to_value(&**self.parts.status.borrow()).unwrap_or_default();
+        let heads = self.parts.journal.heads().borrow().clone();
+        let streams: BTreeMap<String, u64> =
+            heads.streams.iter().map(|(stream, newest)| (stream.to_string(), *newest)).collect();
+        status["journal"] = json!({
+            "epoch": heads.epoch.to_string(), "newest": streams, "waiting": self.queue.len(),
+            "fenced": self.parts.journal.fenced(),
+        });
+        status["uplink"] = self.parts.uplink.as_ref().map_or(serde_json::Value::Null, |state| json!(&*state.borrow()));
+        status
     }
 
     /// Who asked for what through which Unix user, beside what the lane makes of it. A verdict's value is not named.

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -51,7 +52,7 @@ pub struct Scribe {
 
 impl Scribe {
     /// Starts the scribe's task. It ends when the last handle is dropped and everything is handed over.
-    pub fn start(journal: Journal, seals: Seals) -> Self {
+    pub fn start(journal: Journal, seals: Arc<Seals>) -> Self {
         let (batches, mut incoming) = mpsc::unbounded_channel::<Batch>();
         tokio::spawn(async move {
             while let Some(batch) = incoming.recv().await {
@@ -90,12 +91,12 @@ async fn drafts(
     notes: Vec<Note>,
     mut drafts: Vec<Draft>,
     time: Timestamp,
-    seals: &Seals,
+    seals: &Arc<Seals>,
 ) -> Result<Vec<Draft>, Unkept> {
     for note in notes {
         let mut data = note.data;
         if let Some(secret) = note.secret {
-            let (seals, inspection) = (seals.clone(), note.subject.clone());
+            let (seals, inspection) = (Arc::clone(seals), note.subject.clone());
             let agency = secret.agency.clone();
             let plain = serde_json::to_vec(&secret).map_err(|error| Unkept(error.to_string()))?;
             let sealed = tokio::task::spawn_blocking(move || seals.seal(&inspection, &agency, &plain)).await;

@@ -164,9 +164,9 @@ mod tests {
     #[tokio::test]
     async fn a_call_reaches_the_daemon_with_the_callers_user_and_the_answer_comes_back() {
         let (_dir, path, mut asked, _stop) = door().await;
-        let caller = tokio::spawn(async move { ask(&path, &Call::Recent { limit: 3 }).await.unwrap() });
+        let caller = tokio::spawn(async move { ask(&path, &Call::Recent { stream: None, limit: 3 }).await.unwrap() });
         let got = asked.recv().await.unwrap();
-        assert!(matches!(got.call, Call::Recent { limit: 3 }));
+        assert!(matches!(got.call, Call::Recent { limit: 3, .. }));
         assert_eq!(got.uid, rustix::process::getuid().as_raw());
         got.answer.send(Reply::Records { records: vec!["{}".into()] }).unwrap();
         assert!(matches!(caller.await.unwrap(), Reply::Records { records } if records == ["{}"]));

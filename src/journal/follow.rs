@@ -1,6 +1,7 @@
 //! The index thread: follows the log at its own pace, so that no append ever waits for the index, and builds the
 //! index anew when it cannot be trusted.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -143,7 +144,7 @@ impl Work {
             let Piece::Frame { at, header, record } = piece else { continue };
             let place = |at: usize| Spot::new(from.segment(), from.offset() + u32::try_from(at).unwrap_or(u32::MAX));
             let Some(stream) = stream_of(header, record) else { continue };
-            let subject = subject_of(&stream, record);
+            let subject = subject_of(record);
             entries.push(Entry { at: place(at), stream, sequence: header.sequence, subject });
             if entries.len() == BATCH {
                 self.put(&entries, place(at + frame_size(record.len())))?;
@@ -190,18 +191,20 @@ impl Work {
     }
 }
 
-/// The inspection that a record belongs to: its subject, or for a device's record the one that its data names.
+/// The inspection that a record belongs to: the one that its data names, else, except for devices, its subject.
 /// Telemetry belongs to none.
-fn subject_of(stream: &Stream, record: &[u8]) -> Option<String> {
-    if *stream == Stream::Telemetry {
-        return None;
-    }
-    let record = Record::parse(record).ok()?;
-    let subject = match stream {
-        Stream::Device => record.inspection()?,
-        Stream::Alarm | Stream::Inspection | Stream::Agency(_) | Stream::Audit | Stream::Telemetry => {
-            record.inspection().unwrap_or_else(|| record.subject.clone())
+pub fn record_belongs_to<'a>(record: &Record<'a>) -> Option<Cow<'a, str>> {
+    match record.stream {
+        Stream::Telemetry => None,
+        Stream::Device => record.inspection(),
+        Stream::Alarm | Stream::Inspection | Stream::Agency(_) | Stream::Audit => {
+            record.inspection().or_else(|| Some(record.subject.clone()))
         }
-    };
-    (!subject.contains('\0')).then(|| subject.into_owned())
+    }
+}
+
+fn subject_of(record: &[u8]) -> Option<String> {
+    let record = Record::parse(record).ok()?;
+    // The index ends a subject with NUL; an id never holds one.
+    record_belongs_to(&record).filter(|subject| !subject.contains('\0')).map(Cow::into_owned)
 }

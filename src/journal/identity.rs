@@ -59,6 +59,8 @@ pub enum OpenError {
         /// What is wrong with the file.
         why: String,
     },
+    /// The directory holds no journal, and it was to be read only.
+    NoJournal(PathBuf),
     /// The options contradict each other.
     Options(&'static str),
     /// The file system refused.
@@ -95,6 +97,11 @@ impl fmt::Display for OpenError {
                 f,
                 "{}: the directory holds records, but its file `{NAME}` {why}: restore it from a backup or move the \
                  directory aside; nothing was written",
+                dir.display()
+            ),
+            Self::NoJournal(dir) => write!(
+                f,
+                "{}: no journal is here (no file `{NAME}`): expected the [store] dir of a lane",
                 dir.display()
             ),
             Self::Options(what) => write!(f, "journal options: {what}"),

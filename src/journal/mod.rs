@@ -11,6 +11,7 @@
 //! One process has a journal open, by a lock on the directory. Others may read the files at any time: `portside journal
 //! verify DIR` does.
 
+mod evidence;
 mod files;
 mod follow;
 mod frame;
@@ -18,15 +19,19 @@ mod head;
 mod identity;
 mod index;
 mod log;
+mod offline;
 mod open;
 mod reader;
 mod record;
 mod recover;
 mod scan;
+mod seal;
 mod segment;
 mod shared;
 mod storage;
+mod story;
 mod stream;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,15 +45,21 @@ use std::task::{Context, Poll};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
+pub use evidence::{Evidence, EvidenceError, EvidenceFiles};
+pub use follow::record_belongs_to;
 pub use frame::RECORD_LIMIT;
 pub use identity::{Identity, OpenError};
+pub use offline::Offline;
 pub use open::{Finding, Gravity, Options};
 pub use reader::{ReadError, Reader, Stored};
 pub use record::{Draft, DraftError, Hash, NO_HASH, NotARecord, Record, hash};
 pub use scan::Damage;
+pub use seal::{SealError, Seals};
 pub use shared::DiskUse;
 pub use storage::AppendError;
+pub use story::{Detail, line, story};
 pub use stream::{AgencyId, Stream, UnknownStream};
+pub use verify::{Problem, Report, StreamReport, verify};
 
 use record::Prepared;
 use shared::Shared;

@@ -24,6 +24,14 @@ pub struct Stored {
     pub bytes: Arc<[u8]>,
 }
 
+impl Stored {
+    /// A record that came by another way than from the log; `None` when the bytes are no record.
+    pub fn of_record(bytes: &[u8]) -> Option<Self> {
+        let record = Record::parse(bytes).ok()?;
+        Some(Self { stream: record.stream.parse().ok()?, sequence: record.sequence, bytes: bytes.into() })
+    }
+}
+
 /// Why nothing can be read.
 #[derive(Debug)]
 pub enum ReadError {

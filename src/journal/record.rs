@@ -385,8 +385,8 @@ mod tests {
         );
     }
 
-    /// `printf %s 'the first record' | sha256sum`
-    const PINNED_HASH: &str = "PINNED";
+    /// What `sha256sum` says of the first record's bytes.
+    const PINNED_HASH: &str = "7c5fa2869eddf7b06a6413bdca91f6fcbdb62dbbba4d7148c9df8404eb784c23";
 
     #[test]
     fn a_record_reads_back_as_what_was_drafted() {

@@ -183,9 +183,10 @@ impl Lane {
         if self.settings.arm.closes == Closes::Own || self.arm.seen() != Position::Open || self.arm.closing() {
             return None;
         }
+        let vanished = self.inspection.as_ref().and_then(Inspection::way) == Some(Way::Vanished);
         match self.license {
-            License::Proving => Some("passage"),
-            License::None => Some("confirm_clear"),
+            License::Proving if !vanished => Some("passage"),
+            License::None | License::Proving => Some("confirm_clear"),
             License::Passed | License::Confirmed if !self.sensors.guard_clear(self.now, self.settings.clear_for) => {
                 Some("clear")
             }

@@ -10,18 +10,16 @@ use portside_devices::profile::Profile;
 use super::{Settling, duplicates, shared, twice};
 use crate::config::address::{Address, Host};
 use crate::config::checked::{Connection, Device, Link, OnModbus};
+use crate::config::choice::DeviceKind;
 use crate::config::codes;
 use crate::config::cost::{Polled, figures, millis};
 use crate::config::faults::{Placed, list};
 use crate::config::file::{BusTable, DeviceTable, Named, ProfileName};
 use crate::config::profiles::Found;
-use crate::config::value::{DeviceKind, Id};
+use crate::config::value::Id;
 
 const INTERVAL: Duration = Duration::from_millis(100);
 const TIMEOUT: Duration = Duration::from_millis(250);
-
-/// The kinds that this version drives.
-const SUPPORTED: &[DeviceKind] = &[DeviceKind::Barrier, DeviceKind::Io, DeviceKind::Xray];
 
 /// A device as far as it could be understood. Faults of one key do not hide those of another.
 #[derive(Debug)]
@@ -109,14 +107,11 @@ impl Reach {
 
 fn draft(table: Placed<DeviceTable>, buses: &[&str], on: &mut Settling<'_>) -> Draft {
     let (span, table) = (table.span, table.value);
-    if let Some(kind) = table.kind.as_ref().filter(|kind| !SUPPORTED.contains(&kind.value)) {
-        let message = format!("devices of kind `{}` are not in this version", kind.value.word());
-        let label = format!("expected one of {}", list(SUPPORTED.iter().map(|kind| kind.word())));
-        on.faults.add(codes::NOT_HERE, kind.span.clone(), message, label);
-    }
     let reach = table.address.as_ref().and_then(|address| reach(address, buses, on));
     fit(&table, reach.as_ref(), &span, on);
-    let profile = table.profile.as_ref().and_then(|name| profile(name, table.kind.as_ref(), on));
+    let polled = table.kind.as_ref().is_none_or(|kind| kind.value != DeviceKind::Xray);
+    let name = table.profile.as_ref().filter(|_| polled);
+    let profile = name.and_then(|name| profile(name, table.kind.as_ref(), on));
     let header = span.clone();
     let interval = match table.interval {
         Some(interval) => Placed::new(interval.value.0, interval.span),
@@ -183,7 +178,7 @@ fn reach(address: &Placed<Address>, buses: &[&str], on: &mut Settling<'_>) -> Op
 
 /// Keys that a kind of device needs or cannot use.
 fn fit(table: &DeviceTable, reach: Option<&Placed<Reach>>, header: &Range<usize>, on: &mut Settling<'_>) {
-    let Some(kind) = table.kind.as_ref().filter(|kind| SUPPORTED.contains(&kind.value)) else { return };
+    let Some(kind) = &table.kind else { return };
     let word = kind.value.word();
     let xray = kind.value == DeviceKind::Xray;
     if let Some(reach) = reach {
@@ -223,8 +218,9 @@ fn profile(
     match on.profiles.find(&name.value.0) {
         Found::Sound(profile) => {
             if let Some(kind) = kind.filter(|kind| kind.value.word() != profile.kind.word()) {
-                let message = format!("profile `{}` is not one of a {}", name.value.0, kind.value.word());
-                let label = format!("it describes devices of kind `{}`", profile.kind.word());
+                let message =
+                    format!("profile `{}` does not describe a device of kind `{}`", name.value.0, kind.value.word());
+                let label = format!("it is for kind `{}`", profile.kind.word());
                 on.faults
                     .add(codes::WRONG_KIND, name.span.clone(), message, label)
                     .aside(kind.span.clone(), "the kind here");

@@ -1,19 +1,22 @@
 //! The barrier, what guards it, and whether doubt would reach it in time.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use portside_devices::kind::is_spare;
-use portside_devices::profile::{DataType, Point, PollClass};
+use portside_devices::profile::{DataType, Point, PollClass, Truth};
 
 use super::device::{Draft, find, worst_poll};
 use super::{Settling, shared, twice};
 use crate::config::checked::{Gate, Sensor};
+use crate::config::choice::{DeviceKind, Place};
 use crate::config::codes;
 use crate::config::cost::{REACTION_MAX, WITHDRAWAL, millis};
-use crate::config::faults::Placed;
+use crate::config::faults::{Placed, list};
 use crate::config::file::{GateTable, SensorTable};
-use crate::config::value::{DeviceKind, Place, PointName};
+use crate::config::value::PointName;
 use crate::lane;
 
 /// Below this the gap between a lorry and its trailer looks like a free way.
@@ -41,7 +44,10 @@ pub(super) fn gate(table: Placed<GateTable>, devices: &mut [Draft], on: &mut Set
     let sensors = table.sensor.map(|list| sensors(list.value, &header, devices, on));
     if let Some(arm) = arm {
         devices[arm].used = true;
-        contacts_in_time(arm, devices, on);
+        contacts_are_fast(&devices[arm], on);
+    }
+    for device in devices.iter().filter(|device| device.used) {
+        in_time(device, devices, on);
     }
     let sensors: Vec<Sensor> = sensors??;
     let slowest =
@@ -81,6 +87,7 @@ fn sensors(
     let points = tables.iter().filter_map(|table| table.value.point.as_ref());
     let named = points.map(|at| (format!("{}.{}", at.value.device, at.value.point), at));
     twice(named, codes::POINT_TWICE, on.faults, |point| format!("two sensors read `{point}`"));
+    one_input_by_two_names(&tables, devices, on);
     let names = tables.iter().filter_map(|table| table.value.name.as_ref());
     twice(names.map(|at| (at.value.0.to_string(), at)), codes::DUPLICATE, on.faults, |name| {
         format!("two sensors are called `{name}`")
@@ -89,6 +96,29 @@ fn sensors(
         places(&tables, header, on);
     }
     tables.into_iter().map(|table| sensor(table.value, devices, on)).collect::<Vec<_>>().into_iter().collect()
+}
+
+/// A profile may give one input two names; as two sensors they would be one witness that is believed twice.
+fn one_input_by_two_names(tables: &[Placed<SensorTable>], devices: &[Draft], on: &mut Settling<'_>) {
+    let mut names = BTreeSet::new();
+    let fresh = tables.iter().filter_map(|table| table.value.point.as_ref());
+    let fresh = fresh.filter(|at| names.insert((at.value.device.clone(), at.value.point.clone())));
+    let inputs: Vec<_> = fresh.filter_map(|at| Some((input(&at.value, devices)?, at))).collect();
+    twice(inputs.into_iter(), codes::POINT_TWICE, on.faults, |input| {
+        format!("two sensors read {input} under two names")
+    });
+}
+
+/// The place of an input on its module.
+fn input(name: &PointName, devices: &[Draft]) -> Option<String> {
+    let device = devices.iter().find(|draft| draft.id.as_ref().is_some_and(|id| id.value.as_str() == name.device))?;
+    let point = device.profile.as_ref()?.value.point(&name.point)?;
+    let bit = match point.truth {
+        Some(Truth::Bit(bit)) => format!(" bit {bit}"),
+        Some(Truth::Equals { mask, .. }) => format!(" mask {mask:#x}"),
+        None => String::new(),
+    };
+    Some(format!("{} {}{bit} of `{}`", point.table.word(), point.address, name.device))
 }
 
 /// Whether there is a sensor wherever one is needed.
@@ -113,7 +143,8 @@ fn places(tables: &[Placed<SensorTable>], header: &Range<usize>, on: &mut Settli
         return;
     }
     let proving = |table: &SensorTable| !is(table, Place::Approach) && table.proves.as_ref().is_some_and(|at| at.value);
-    if !tables.iter().any(|table| proving(&table.value)) {
+    let known = tables.iter().all(|table| table.value.proves.is_some());
+    if known && !tables.iter().any(|table| proving(&table.value)) {
         let help = "add `proves = true` to the sensor under the arm that every subject crosses";
         wrong(
             codes::NO_PROOF,
@@ -129,7 +160,6 @@ fn sensor(table: SensorTable, devices: &mut [Draft], on: &mut Settling<'_>) -> O
     let device = find(&at.value.device, &at.span, devices, on)?;
     devices[device].used = true;
     let point = sensing(&at, &devices[device], on)?;
-    in_time(&at.span, &format!("sensor `{}`", at.value.point), device, devices, on);
     let place = match table.place?.value {
         Place::Approach => lane::Place::Approach,
         Place::Under => lane::Place::Under,
@@ -143,7 +173,7 @@ fn sensor(table: SensorTable, devices: &mut [Draft], on: &mut Settling<'_>) -> O
 }
 
 /// The point, if it is one that can say whether something stands there.
-fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Option<std::sync::Arc<str>> {
+fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Option<Arc<str>> {
     let PointName { device: id, point: name } = &at.value;
     let kind = device.kind.as_ref()?;
     if kind.value == DeviceKind::Xray {
@@ -188,7 +218,7 @@ fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Opt
     let free: Vec<&str> = inputs().map(|point| &*point.name).collect();
     on.faults
         .add(codes::NO_SENSOR_POINT, at.span.clone(), format!("`{id}.{name}` cannot sense presence"), label)
-        .help(format!("inputs of `{id}` are {}", crate::config::faults::list(free)));
+        .help(format!("inputs of `{id}` are {}", list(free)));
     None
 }
 
@@ -196,36 +226,37 @@ fn senses(point: &Point) -> bool {
     point.data == DataType::Bool && point.readable() && !point.writable()
 }
 
-fn contacts_in_time(arm: usize, devices: &[Draft], on: &mut Settling<'_>) {
-    let Some(id) = &devices[arm].id else { return };
-    in_time(&id.span, "the arm", arm, devices, on);
-    let Some(profile) = &devices[arm].profile else { return };
+fn contacts_are_fast(arm: &Draft, on: &mut Settling<'_>) {
+    let Some(profile) = &arm.profile else { return };
     let points = CONTACTS.iter().filter_map(|name| profile.value.point(name));
     let slow: Vec<&str> = points.filter(|point| point.poll != PollClass::Fast).map(|point| &*point.name).collect();
     if !slow.is_empty() {
-        let message = format!("the arm's contacts {} are read too seldom", crate::config::faults::list(slow));
+        let message = format!("the arm's contacts {} are read too seldom", list(slow));
         let label = "its profile does not read them in its fast class";
-        on.faults
-            .add(codes::TOO_SLOW, profile.span.clone(), message, label)
-            .help("give them `poll = \"fast\"` in the profile");
+        let help = "give them `poll = \"fast\"` in the profile";
+        on.faults.add(codes::TOO_SLOW, profile.span.clone(), message, label).help(help);
     }
 }
 
-/// Promise 5: a close is withdrawn within one input poll and 50 ms, 150 ms at most.
-fn in_time(span: &Range<usize>, what: &str, device: usize, devices: &[Draft], on: &mut Settling<'_>) {
-    let Some(poll) = worst_poll(&devices[device], devices) else { return };
+/// Promise 5: a close is withdrawn within one input poll and 50 ms, 150 ms at most. Every device of the gate is
+/// asked, the approach's too: what is read more seldom would be stale to the lane before it is read again.
+fn in_time(device: &Draft, devices: &[Draft], on: &mut Settling<'_>) {
+    let (Some(poll), Some(id), Some(interval)) = (worst_poll(device, devices), &device.id, &device.interval) else {
+        return;
+    };
     let reaction = poll + WITHDRAWAL;
     if reaction <= REACTION_MAX {
         return;
     }
-    let message = format!("the arm would be stopped too late: {what} is read only every {}", millis(poll));
+    let message = format!("the arm would be stopped too late: `{}` is read only every {}", id.value, millis(poll));
     let label = format!("{} + 50 ms = {}, expected at most {}", millis(poll), millis(reaction), millis(REACTION_MAX));
-    let interval = devices[device].interval.as_ref();
-    let adding = on.faults.add(codes::TOO_SLOW, span.clone(), message, label);
-    match interval.filter(|interval| interval.value == poll) {
-        Some(interval) => {
-            adding.aside(interval.span.clone(), "this interval").help("set `interval = \"100 ms\"` or shorter")
-        }
-        None => adding.help("the devices on its link take too long together: move the others to a link of their own"),
-    };
+    if interval.value == poll {
+        on.faults
+            .add(codes::TOO_SLOW, interval.span.clone(), message, label)
+            .help("set `interval = \"100 ms\"` or shorter");
+    } else {
+        on.faults
+            .add(codes::TOO_SLOW, id.span.clone(), message, label)
+            .help("the devices on its link take that long together: move the others to a link of their own");
+    }
 }

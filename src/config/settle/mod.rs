@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checked::{Agency, Config, Lane, Review, Store};
+use super::choice::Traffic;
 use super::codes::{self, Code};
 use super::faults::{Faults, Placed};
 use super::file::{AgencyTable, LaneFile, LaneTable, ReviewTable, StoreTable};
 use super::profiles::Profiles;
-use super::value::{Id, Traffic};
+use super::value::Id;
 
 /// What the judges share.
 pub(super) struct Settling<'a> {
@@ -36,6 +37,9 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
         device::buses(&buses.value, on);
     }
     let agencies = file.agency.map(|agencies| agency_list(agencies, on));
+    if let Some(list) = file.device.as_ref().filter(|list| list.value.is_empty()) {
+        empty(list.span.clone(), "device", on);
+    }
     let mut devices = device::drafts(file.device.map(|list| list.value).unwrap_or_default(), file.bus.as_ref(), on);
     let gate = file.gate.and_then(|gate| gate::gate(gate, &mut devices, on));
     let station = file.station.and_then(|list| station::station(list, agencies.as_deref(), &mut devices, on));

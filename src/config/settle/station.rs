@@ -5,10 +5,10 @@ use std::ops::Range;
 use super::device::{Draft, find};
 use super::{AgencyDraft, Settling, empty, twice};
 use crate::config::checked::{Desk, Station};
+use crate::config::choice::{DeviceKind, Role};
 use crate::config::codes;
 use crate::config::faults::Placed;
 use crate::config::file::{DeskTable, StationTable};
-use crate::config::value::{DeviceKind, Role};
 use crate::lane::DeskRole;
 
 /// Reads the one station of the lane.

@@ -1,14 +1,17 @@
 //! The way to the centre and the files that it needs.
 
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use super::{Settling, shared};
+use crate::config::address::Host;
 use crate::config::checked::{Identity, Lane, Screens, Security, Uplink};
+use crate::config::choice::Receipts;
 use crate::config::codes;
 use crate::config::faults::Placed;
 use crate::config::file::{ScreensTable, UplinkTable};
-use crate::config::value::{FilePath, Receipts};
+use crate::config::value::FilePath;
 
 /// Reads [uplink].
 pub(super) fn uplink(table: UplinkTable, lane: Option<&Lane>, on: &mut Settling<'_>) -> Option<Uplink> {
@@ -17,33 +20,22 @@ pub(super) fn uplink(table: UplinkTable, lane: Option<&Lane>, on: &mut Settling<
         let message = "signed requests and receipts are not in this version";
         on.faults.add(codes::NOT_YET, trust.span.clone(), message, "kept for later; no request is obeyed");
     }
-    let ca = table.ca.as_ref().map(|path| file(path, on));
-    let cert = table.cert.as_ref().map(|path| file(path, on));
-    let key = table.key.as_ref().map(|path| secret_file(path, on));
     pair(&table, on);
-    let url = table.url?;
-    if url.value.tls && !table.given.contains(&"ca") {
-        on.faults
-            .add(codes::MISSING, url.span.clone(), "[uplink] has no `ca`", "mqtts needs the authority to trust")
-            .help("add `ca = \"/etc/portside/ca.pem\"`: the authority that signed the broker's certificate");
-    }
-    if !url.value.tls {
-        unprotected(&url.span, &url.value.host, &[table.ca, table.cert, table.key], on);
-    }
+    let url = table.url.as_ref()?;
     let security = if url.value.tls {
-        let identity = cert.zip(key).map(|(cert, key)| Identity { cert, key });
-        Security::Tls { ca: ca?, identity }
+        protected(&table, &url.span, on)
     } else {
-        Security::Plain
+        unprotected(&url.span, &url.value.host, [&table.ca, &table.cert, &table.key], on);
+        Some(Security::Plain)
     };
     let client_id = match table.client_id {
         Some(id) => id.value.shared(),
         None => lane.map(|lane| shared(format!("portside-{}-{}", lane.port, lane.id)))?,
     };
     Some(Uplink {
-        host: url.value.host.0,
+        host: url.value.host.0.clone(),
         port: url.value.port,
-        security,
+        security: security?,
         client_id,
         keepalive: table.keepalive?.value.0,
         receipts: table.receipts?.value,
@@ -70,6 +62,18 @@ fn receipts(receipts: Option<&Placed<Receipts>>, on: &mut Settling<'_>) {
     }
 }
 
+fn protected(table: &UplinkTable, url: &Range<usize>, on: &mut Settling<'_>) -> Option<Security> {
+    let ca = table.ca.as_ref().map(|path| file(path, on));
+    let cert = table.cert.as_ref().map(|path| file(path, on));
+    let key = table.key.as_ref().map(|path| secret_file(path, on));
+    if !table.given.contains(&"ca") {
+        on.faults
+            .add(codes::MISSING, url.clone(), "[uplink] has no `ca`", "mqtts needs the authority to trust")
+            .help("add `ca = \"/etc/portside/ca.pem\"`: the authority that signed the broker's certificate");
+    }
+    Some(Security::Tls { ca: ca?, identity: cert.zip(key).map(|(cert, key)| Identity { cert, key }) })
+}
+
 fn pair(table: &UplinkTable, on: &mut Settling<'_>) {
     let given = |key: &str| table.given.contains(&key);
     let (there, there_name, missing) = match (&table.cert, &table.key) {
@@ -83,13 +87,8 @@ fn pair(table: &UplinkTable, on: &mut Settling<'_>) {
         .help(format!("add `{missing}`, or remove `{there_name}` if the broker asks for no certificate"));
 }
 
-fn unprotected(
-    span: &std::ops::Range<usize>,
-    host: &crate::config::address::Host,
-    files: &[Option<Placed<FilePath>>],
-    on: &mut Settling<'_>,
-) {
-    for file in files.iter().flatten() {
+fn unprotected(span: &Range<usize>, host: &Host, files: [&Option<Placed<FilePath>>; 3], on: &mut Settling<'_>) {
+    for file in files.into_iter().flatten() {
         let message = "a certificate is of no use with mqtt://";
         on.faults
             .add(codes::CLASH, file.span.clone(), message, "nothing is encrypted on this connection")

@@ -1,0 +1,168 @@
+//! `portside status`: one screen about the lane.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::door::{self, DoorArgs};
+use crate::control::call::{Call, Reply};
+
+/// `portside status`
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  portside status\n  portside status --json | jq .lane.step")]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    door: DoorArgs,
+}
+
+/// Runs `portside status`.
+pub(super) fn run(args: &StatusArgs) -> ExitCode {
+    match door::ask(&args.door.socket, &Call::Status) {
+        Ok(Reply::Status { status }) if args.door.json => {
+            println!("{status}");
+            ExitCode::SUCCESS
+        }
+        Ok(Reply::Status { status }) => {
+            print!("{}", screen(&status));
+            ExitCode::SUCCESS
+        }
+        Ok(other) => {
+            eprintln!("portside: the daemon answered something else: {other:?}");
+            ExitCode::FAILURE
+        }
+        Err(message) => {
+            eprintln!("portside: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The status in lines for a terminal.
+pub fn screen(status: &Value) -> String {
+    let mut out = String::new();
+    let about = &status["about"];
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        out,
+        "{} {}/{}   portside {}   {} mode",
+        text(&about["name"]),
+        text(&about["port"]),
+        text(&about["id"]),
+        text(&about["version"]),
+        text(&about["mode"])
+    );
+    subject(&mut out, &status["lane"]);
+    arm(&mut out, &status["lane"]);
+    devices(&mut out, &status["devices"]);
+    journal(&mut out, &status["journal"], &status["uplink"]);
+    faults(&mut out, &status["lane"]);
+    out
+}
+
+fn subject(out: &mut String, lane: &Value) {
+    let inspection = &lane["inspection"];
+    let _ = write!(out, "\nlane      {}", text(&lane["step"]).replace('_', " "));
+    if inspection.is_null() {
+        let _ = writeln!(out, "\nsubject   none");
+        return;
+    }
+    if let Some(left) = inspection["left_ms"].as_u64() {
+        let _ = write!(out, ", {} s left", left.div_ceil(1000));
+    }
+    let _ = writeln!(
+        out,
+        "\nsubject   {}   inspection {}",
+        inspection["identity"].as_str().unwrap_or("not yet identified"),
+        text(&inspection["id"])
+    );
+    for desk in list(&inspection["desks"]) {
+        let role = if desk["role"] == "advisory" { " (advisory)" } else { "" };
+        let _ = writeln!(out, "desk      {}{role}: {}", text(&desk["agency"]), text(&desk["standing"]));
+    }
+    for hold in list(&inspection["holds"]) {
+        let reasons: Vec<&str> = list(&hold["reasons"]).filter_map(Value::as_str).collect();
+        let _ = writeln!(out, "hold      {}: {}", text(&hold["agency"]), reasons.join(", "));
+    }
+    if let Some(pictures) = inspection["pictures"].as_array().filter(|pictures| !pictures.is_empty()) {
+        let _ = writeln!(out, "pictures  {}", pictures.len());
+    }
+}
+
+fn arm(out: &mut String, lane: &Value) {
+    let arm = &lane["arm"];
+    let asked = match &arm["asked"] {
+        Value::String(order) => order.replace('_', " "),
+        Value::Object(order) => order.keys().next().cloned().unwrap_or_default(),
+        _ => "nothing since the start".to_owned(),
+    };
+    let _ = write!(out, "arm       seen {}, asked {asked}", text(&arm["seen"]).replace('_', " "));
+    if let Some(waits) = arm["waits_for"].as_str() {
+        let _ = write!(out, ", stays open until: {}", waits.replace('_', " "));
+    }
+    let sensors: Vec<String> = list(&lane["sensors"])
+        .map(|sensor| format!("{} {}", text(&sensor["name"]), text(&sensor["presence"])))
+        .collect();
+    let _ = writeln!(out, "\nsensors   {}", sensors.join(" · "));
+}
+
+fn devices(out: &mut String, devices: &Value) {
+    for device in list(devices) {
+        let _ = write!(out, "device    {} ({}): {}", text(&device["id"]), text(&device["kind"]), text(&device["state"]));
+        if let Some(reason) = device["reason"].as_str() {
+            let _ = write!(out, ", {reason}");
+        }
+        for (point, reason) in device["bad"].as_object().into_iter().flatten() {
+            let _ = write!(out, "; {point}: {}", text(reason));
+        }
+        out.push('\n');
+    }
+}
+
+fn journal(out: &mut String, journal: &Value, uplink: &Value) {
+    let streams: Vec<String> = journal["newest"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(stream, newest)| match uplink["streams"][stream]["owed"].as_u64() {
+            Some(owed) if owed > 0 => format!("{stream} {newest} ({owed} owed)"),
+            Some(_) | None => format!("{stream} {newest}"),
+        })
+        .collect();
+    let _ = writeln!(out, "journal   {}", streams.join(" · "));
+    if let Some(reason) = journal["fenced"].as_str() {
+        let _ = writeln!(out, "journal   FENCED: {reason}");
+    }
+    if uplink.is_null() {
+        let _ = writeln!(out, "uplink    none configured");
+        return;
+    }
+    let _ = write!(out, "uplink    {}", text(&uplink["link"]));
+    if let Some(reason) = uplink["reason"].as_str() {
+        let _ = write!(out, ": {reason}");
+    }
+    out.push('\n');
+}
+
+fn faults(out: &mut String, lane: &Value) {
+    for fault in list(&lane["faults"]) {
+        let _ = writeln!(out, "FAULT     {}", text(fault));
+    }
+    for todo in list(&lane["next"]) {
+        let agencies: Vec<&str> = list(&todo["agencies"]).filter_map(Value::as_str).collect();
+        let who = if agencies.is_empty() { String::new() } else { format!(" [{}]", agencies.join(", ")) };
+        let _ = writeln!(out, "next      {}{who}", text(&todo["text"]));
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        other => other.to_string(),
+    }
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}

@@ -1,0 +1,383 @@
+//! `portside demo`: a whole lane on one machine, from the wire to the centre.
+//!
+//! ```text
+//!  vehicles, arm, loops ◄─Modbus TCP─► daemon (own process) ─MQTT 5─► broker ─► centre, checks the chain
+//!  X-ray machine ──files──►               ▲
+//!  officers ──control socket──────────────┘
+//! ```
+//! Nothing in it is short-circuited: the daemon is the shipped binary with a lane file, and everything reaches it over
+//! a real socket, file or pipe.
+
+mod centre;
+mod daemon;
+mod pictures;
+mod show;
+mod story;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use portside_devices::kind::Closes;
+use portside_devices::moment::Moment;
+use portside_devices::simulate::{Gate, GateSetup, GateView, Manner, VehicleView};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::control::call::{Call, Reply};
+use crate::control::socket;
+use crate::simulate::{Served, serve};
+use centre::Centre;
+use daemon::{Ended, Paths};
+use pictures::Pictures;
+use show::{Line, Show};
+use story::{Deed, Story};
+
+const LANE_FILE: &str = include_str!("lane.toml");
+/// Topic root of the demo's lane.
+const ROOT: &str = "eport/v1/CNTYN/G03";
+/// How often the people of the demo look at their screens.
+const LOOK: Duration = Duration::from_millis(120);
+/// How often the simulated site is looked at for movements.
+const WATCH: Duration = Duration::from_millis(15);
+/// Without any progress for this long, something is wrong.
+const STUCK: Duration = Duration::from_secs(120);
+/// A vehicle has left the lane: nothing of it is nearer than this, metres.
+const NEAR: f64 = 8.0;
+
+/// What the demo was asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// One inspection of each outcome, then the end.
+    pub once: bool,
+    /// Drives the traffic.
+    pub seed: u64,
+    /// The folder for state; it is kept.
+    pub dir: PathBuf,
+    /// Instead of the embedded broker.
+    pub broker: Option<String>,
+    /// Address that the embedded broker listens on.
+    pub listen: IpAddr,
+    /// Lines instead of a terminal view.
+    pub headless: bool,
+}
+
+/// What a demo that ended has to say.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Sentences about what went wrong; empty is well.
+    pub faults: Vec<String>,
+}
+
+/// Runs the demo until it is done or `stop` is cancelled.
+///
+/// # Errors
+/// A sentence when it cannot start.
+pub async fn run(options: Options, stop: CancellationToken) -> Result<Outcome, String> {
+    let clock = Clock::start();
+    let paths = Paths { dir: options.dir.clone() };
+    let explain = |what: &str, error: std::io::Error| format!("{what}: {error}");
+    std::fs::create_dir_all(paths.pictures()).map_err(|error| explain("the demo's folder cannot be made", error))?;
+    let site_stop = CancellationToken::new();
+    let gate = serve(Gate::new(GateSetup::new(Closes::Pulse)), clock, site_stop.clone())
+        .await
+        .map_err(|error| explain("the simulated site cannot be served", error))?;
+    let broker = start_broker(&options)?;
+    write_lane_file(&paths, &broker, &gate, options.once).map_err(|error| explain("the lane file", error))?;
+    let centre = Centre::default();
+    let (host, port) = host_and_port(&broker)?;
+    tokio::spawn(centre.clone().listen(host, port, ROOT.to_owned(), site_stop.clone()));
+    let program = std::env::current_exe().map_err(|error| explain("the program's own path", error))?;
+    let daemon_stop = CancellationToken::new();
+    let daemon = tokio::spawn(daemon::supervise(program, paths.clone(), daemon_stop.clone()));
+
+    let show = Show::start(&options, &paths, &broker, centre.clone(), gate.clone(), clock);
+    tokio::spawn(watch_movements(gate.clone(), show.clone(), site_stop.clone()));
+    let mut stage = Stage {
+        pictures: Pictures::new(options.seed),
+        dice: fastrand::Rng::with_seed(options.seed),
+        done: Arc::default(),
+        paths: paths.clone(),
+        clock,
+        gate: gate.clone(),
+        show: show.clone(),
+    };
+    let played = stage.play(&options, &stop).await;
+
+    let struck = gate.with(|gate, _| gate.view().struck);
+    let owed_until = clock.moment() + Duration::from_secs(10);
+    settle_uplink(&paths, &centre, clock, owed_until).await;
+    daemon_stop.cancel();
+    let ended = daemon.await.unwrap_or(Ended::Badly);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    site_stop.cancel();
+    show.end();
+    let mut outcome = Outcome { faults: played };
+    if struck > 0 {
+        outcome.faults.push(format!("the arm came down on a vehicle {struck} times"));
+    }
+    if ended == Ended::Badly {
+        outcome.faults.push("the daemon did not end in order".to_owned());
+    }
+    let received = centre.received();
+    outcome.faults.extend(received.faults.iter().cloned());
+    check_journal(&paths, &received, &mut outcome, &show);
+    Ok(outcome)
+}
+
+fn start_broker(options: &Options) -> Result<String, String> {
+    if let Some(url) = &options.broker {
+        return Ok(url.clone());
+    }
+    #[cfg(feature = "embedded-broker")]
+    {
+        let broker = crate::broker::start(std::net::SocketAddr::new(options.listen, 0))
+            .map_err(|error| format!("the embedded broker cannot start: {error}"))?;
+        Ok(format!("mqtt://{}", broker.addr()))
+    }
+    #[cfg(not(feature = "embedded-broker"))]
+    {
+        Err("this build has no embedded broker; name one with --broker mqtt://HOST:PORT".to_owned())
+    }
+}
+
+fn host_and_port(url: &str) -> Result<(String, u16), String> {
+    let address: crate::uplink::Address = url.parse().map_err(|error| format!("--broker {url}: {error}"))?;
+    Ok((address.host, address.port))
+}
+
+fn write_lane_file(paths: &Paths, broker: &str, gate: &Served<Gate>, once: bool) -> std::io::Result<()> {
+    let pictures = std::path::absolute(paths.pictures())?;
+    let text = LANE_FILE
+        .replace("@BROKER@", broker)
+        .replace("@SITE@", &gate.address().to_string())
+        .replace("@PICTURES@", &pictures.display().to_string())
+        .replace("@REVIEW@", if once { "5 s" } else { "12 s" });
+    std::fs::write(paths.lane_file(), text)
+}
+
+/// Tells of every movement of the arm as the site sees it, and of every vehicle it strikes.
+async fn watch_movements(gate: Served<Gate>, show: Show, stop: CancellationToken) {
+    let mut before = look(&gate);
+    while !stop.is_cancelled() {
+        tokio::time::sleep(WATCH).await;
+        let now = look(&gate);
+        for (name, place) in [("open", 0), ("stop", 1), ("close", 2)] {
+            if now.relays[place] && !before.relays[place] {
+                show.line(Line::Relay(name));
+            }
+        }
+        if now.struck > before.struck {
+            show.line(Line::Struck);
+        }
+        before = now;
+    }
+}
+
+fn look(gate: &Served<Gate>) -> GateView {
+    gate.with(|gate, now| {
+        gate.step(now);
+        gate.view()
+    })
+}
+
+/// Everything that plays: vehicles, pictures, officers.
+struct Stage {
+    pictures: Pictures,
+    dice: fastrand::Rng,
+    /// Deeds that are done or being done.
+    done: Arc<Mutex<BTreeSet<String>>>,
+    paths: Paths,
+    clock: Clock,
+    gate: Served<Gate>,
+    show: Show,
+}
+
+impl Stage {
+    /// Sends subject after subject; answers with what went wrong.
+    async fn play(&mut self, options: &Options, stop: &CancellationToken) -> Vec<String> {
+        let mut faults = Vec::new();
+        if options.once {
+            let (name, bytes) = self.pictures.half();
+            if let Err(error) = pictures::send(&self.paths.pictures(), &name, &bytes).await {
+                faults.push(format!("the broken picture cannot be written: {error}"));
+            }
+        }
+        let mut stories = story::ALL.into_iter();
+        loop {
+            let story = if options.once {
+                match stories.next() {
+                    Some(story) => story,
+                    None => break,
+                }
+            } else {
+                Story::draw(&mut self.dice)
+            };
+            if stop.is_cancelled() {
+                break;
+            }
+            match self.tell(story, options.once, stop).await {
+                Ok(()) => {}
+                Err(_) if stop.is_cancelled() => break,
+                Err(fault) => {
+                    faults.push(fault);
+                    break;
+                }
+            }
+        }
+        faults
+    }
+
+    /// One subject from its arrival to its departure.
+    async fn tell(&mut self, story: Story, once: bool, stop: &CancellationToken) -> Result<(), String> {
+        let plate = story::plate(&mut self.dice);
+        let patience = Duration::from_secs(if once { 12 } else { 20 });
+        let mut subject = Subject { story, plate, sent: false, pictured: None, seen: None, patience };
+        let began = self.clock.moment();
+        let mut last = (began, Value::Null);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Err("stopped".to_owned()),
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            let now = self.clock.moment();
+            let status = match socket::ask(&self.paths.socket(), &Call::Status).await {
+                Ok(Reply::Status { status }) => *status,
+                Ok(_) | Err(_) => Value::Null,
+            };
+            self.show.status(&status);
+            let mark = progress_mark(&status);
+            if mark != last.1 {
+                last = (now, mark);
+            } else if now.since(last.0) > STUCK {
+                return Err(format!("nothing has happened for {} s; the lane said {}", STUCK.as_secs(), last.1));
+            }
+            if status.is_null() {
+                continue;
+            }
+            if self.turn(&mut subject, &status).await {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One look at the screens; true when the subject's story is told.
+    async fn turn(&mut self, subject: &mut Subject, status: &Value) -> bool {
+        let step = status["lane"]["step"].as_str().unwrap_or_default();
+        let view = look(&self.gate);
+        if !subject.sent {
+            let ready = step == "free" && status["lane"]["arm"]["seen"] == "closed" && view.vehicles.is_empty();
+            if ready {
+                self.send(subject);
+            } else {
+                self.act(subject, status, &view);
+            }
+            return false;
+        }
+        if let Some(id) = status["lane"]["inspection"]["id"].as_str() {
+            subject.seen.get_or_insert_with(|| id.into());
+        }
+        if step == "awaiting_picture" && subject.pictured != subject.seen {
+            subject.pictured.clone_from(&subject.seen);
+            let (name, bytes) = self.pictures.next();
+            if let Err(error) = pictures::send(&self.paths.pictures(), &name, &bytes).await {
+                self.show.line(Line::Words(format!("the X-ray machine cannot write {name}: {error}")));
+            }
+        }
+        self.act(subject, status, &view);
+        let gone = view.vehicles.is_empty();
+        if gone && step == "free" && status["lane"]["arm"]["seen"] == "closed" && subject.seen.is_some() {
+            self.show.line(Line::Told { story: subject.story, inspection: subject.seen.clone().unwrap_or_default() });
+            return true;
+        }
+        false
+    }
+
+    fn send(&mut self, subject: &mut Subject) {
+        let manner = if subject.story.passes() { Manner::Pass } else { Manner::TurnBack(subject.patience) };
+        let length = 4.0 + 6.0 * self.dice.f64();
+        self.gate.with(|gate, now| {
+            gate.step(now);
+            gate.send(manner, length, 4.0)
+        });
+        subject.sent = true;
+        self.show.line(Line::Arrives { plate: subject.plate.clone(), story: subject.story });
+    }
+
+    /// Officers and the person at the lane do what the status asks of them, each deed once.
+    fn act(&self, subject: &Subject, status: &Value, view: &GateView) {
+        let clear = |vehicle: &VehicleView| {
+            let (low, high) = (vehicle.rear.min(vehicle.front), vehicle.rear.max(vehicle.front));
+            low > NEAR || high < -2.0
+        };
+        let lane_clear = view.vehicles.iter().all(clear);
+        for deed in story::deeds(subject.story, &subject.plate, status, lane_clear, view.sensors[0]) {
+            if self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(deed.key.clone()) {
+                self.begin(deed);
+            }
+        }
+    }
+
+    fn begin(&self, deed: Deed) {
+        let (path, show, done) = (self.paths.socket(), self.show.clone(), self.done.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(deed.after).await;
+            let call = Call::Act { officer: deed.officer.clone(), act: deed.act.clone() };
+            let reply = socket::ask(&path, &call).await.map_err(|error| error.to_string());
+            // What was not recorded is done again; what may be asked again later is free to be.
+            if deed.again || matches!(reply, Err(_) | Ok(Reply::Failed { .. })) {
+                done.lock().unwrap_or_else(PoisonError::into_inner).remove(&deed.key);
+            }
+            show.line(Line::Acted { officer: deed.officer, act: deed.act, reply });
+        });
+    }
+}
+
+/// The subject in the lane.
+struct Subject {
+    story: Story,
+    plate: String,
+    sent: bool,
+    /// The inspection that got its picture.
+    pictured: Option<Arc<str>>,
+    /// The inspection that the lane opened for it.
+    seen: Option<Arc<str>>,
+    patience: Duration,
+}
+
+/// What must change from time to time for the demo to be going on.
+fn progress_mark(status: &Value) -> Value {
+    let lane = &status["lane"];
+    serde_json::json!([lane["step"], lane["inspection"]["id"], lane["arm"]["seen"], status["journal"]["newest"]["inspection"]])
+}
+
+/// Waits until the centre has what the journal has, so that the last words of the demo are true.
+async fn settle_uplink(paths: &Paths, centre: &Centre, clock: Clock, until: Moment) {
+    while clock.moment() < until {
+        if let Ok(Reply::Status { status }) = socket::ask(&paths.socket(), &Call::Status).await {
+            let newest = status["journal"]["newest"]["inspection"].as_u64().unwrap_or(0);
+            if centre.received().newest("inspection") >= newest {
+                return;
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn check_journal(paths: &Paths, received: &centre::Received, outcome: &mut Outcome, show: &Show) {
+    match crate::journal::verify(&paths.store()) {
+        Ok(report) => {
+            show.line(Line::Words(format!(
+                "journal: {} records, {}; the centre received {} of them, each in its place in the chain",
+                report.records,
+                if report.problems.is_empty() { "every chain holds" } else { "DAMAGED" },
+                received.records,
+            )));
+            outcome.faults.extend(report.problems.iter().map(ToString::to_string));
+        }
+        Err(error) => outcome.faults.push(format!("the journal cannot be verified: {error}")),
+    }
+}

@@ -54,11 +54,11 @@ test-vision: setup-vision
 	cargo test --locked --package portside-vision --lib --bins --tests
 
 bench: setup
-	cargo bench --locked
+	cargo bench --locked --bench '*'
 
-# The long form of the tests that have one.
+# The same tests, those that have a long form in it; the seeds are printed.
 endurance: setup
-	cargo test --locked --release --lib --bins --tests -- --ignored endurance
+	PORTSIDE_ENDURANCE=1 cargo test --locked --release --lib --bins --tests -- --nocapture
 
 setup: rust
 	@$(call install,$(PACKAGES) $(TEST_PACKAGES))

@@ -74,6 +74,7 @@ build_root() {
 
 clone() {
     # What is committed, and nothing that lies around in the checkout.
+    rm -rf "$root/root/portside"
     git clone --quiet --no-hardlinks "$checkout" "$root/root/portside"
     local data=${PORTSIDE_DATA:-$checkout/../shared/data}
     if [ -d "$data" ]; then

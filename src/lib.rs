@@ -1,6 +1,8 @@
 //! Portside: the edge controller of a shared inspection lane. README.md has the code map, the invariants and the
 //! glossary.
 
+#[cfg(feature = "embedded-broker")]
+pub mod broker;
 pub mod cli;
 pub mod clock;
 pub mod config;

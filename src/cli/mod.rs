@@ -1,1 +1,3 @@
 //! One file a verb.
+
+pub mod journal;

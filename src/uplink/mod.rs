@@ -11,6 +11,7 @@
 
 mod address;
 mod fault;
+mod journal;
 mod link;
 mod message;
 mod order;
@@ -28,6 +29,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use address::{Address, AddressFault, Security};
+pub use journal::JournalOwed;
 pub use message::{DeviceHealth, DeviceState, LaneStatus, RECORD_TYPE, Topics};
 pub use order::Waiting;
 pub use owed::{Owed, SetAside, Span, Stored};

@@ -11,7 +11,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use portside::clock::Clock;
-use portside::uplink::{self, DeviceHealth, DeviceState, Handle, LaneStatus, Link, Settings, UplinkState};
+use portside::uplink::{self, DeviceHealth, DeviceState, Handle, LaneStatus, Link, Owed, Settings, UplinkState};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -50,9 +50,13 @@ pub struct Running {
 }
 
 pub fn spawn(settings: Settings, ledger: &Ledger) -> Running {
+    spawn_with(settings, ledger.owed())
+}
+
+pub fn spawn_with(settings: Settings, owed: impl Owed) -> Running {
     let (lane, lane_seen) = watch::channel(lane_status());
     let stop = CancellationToken::new();
-    let handle = uplink::spawn(settings, ledger.owed(), lane_seen, Clock::start(), stop.clone());
+    let handle = uplink::spawn(settings, owed, lane_seen, Clock::start(), stop.clone());
     Running { state: handle.state(), handle, lane, stop }
 }
 

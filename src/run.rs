@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use portside_devices::profile::PollClass;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,7 @@ use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, L
 use crate::journal::{self, Draft, EvidenceFiles, Gravity, Journal, OpenError, Options, Seals, Stream};
 use crate::lane::{Ids, Interlock, Lane, Memory, Picture, Recalled, recall};
 use crate::notify::{Progress, ready, stopping};
-use crate::uplink::{self, Address, DeviceHealth, DeviceState, FromJournal, LaneStatus, TlsFiles};
+use crate::uplink::{self, Address, DeviceHealth, DeviceState, JournalOwed, LaneStatus, TlsFiles};
 
 /// Events that may wait for the control task; a link goes on polling when they are full.
 const EVENTS_WAITING_MAX: usize = 4096;
@@ -117,7 +118,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     told_at_start(&scribe, &config, clock, findings);
 
     let uplink_stop = CancellationToken::new();
-    let (uplink_state, uplink) = start_uplink(&config, &journal, &scribe, &status, clock, &uplink_stop).unzip();
+    let (uplink_state, uplink) = start_uplink(&config, &journal, &scribe, &status, clock, &uplink_stop).await.unzip();
     let control = Control::new(Parts {
         clock,
         lane,
@@ -237,7 +238,11 @@ fn start_links(
                 index,
                 unit: on.unit,
                 profile: on.profile.clone(),
-                intervals: Intervals { fast: on.interval, normal: on.interval * 10, slow: on.interval * 100 },
+                intervals: Intervals {
+                    fast: on.interval_of(PollClass::Fast),
+                    normal: on.interval_of(PollClass::Normal),
+                    slow: on.interval_of(PollClass::Slow),
+                },
                 watched: roles.watched(index).cloned().collect(),
             })
             .collect();
@@ -386,7 +391,7 @@ fn told_at_start(scribe: &Scribe, config: &Config, clock: Clock, findings: Vec<j
     drop(scribe.keep_drafts(drafts, time));
 }
 
-fn start_uplink(
+async fn start_uplink(
     config: &Config,
     journal: &Journal,
     scribe: &Scribe,
@@ -407,7 +412,14 @@ fn start_uplink(
             });
         }
     });
-    let mut handle = uplink::spawn(settings, FromJournal::new(journal.clone()), telling, clock, stop.clone());
+    let owed = match JournalOwed::open(journal.clone()).await {
+        Ok(owed) => owed,
+        Err(error) => {
+            tracing::error!(%error, "the uplink cannot read the journal; records stay owed until the next start");
+            return None;
+        }
+    };
+    let mut handle = uplink::spawn(settings, owed, telling, clock, stop.clone());
     let (state, scribe) = (handle.state(), scribe.clone());
     let task = tokio::spawn(async move {
         while let Some(set_aside) = handle.set_aside().await {

@@ -12,7 +12,9 @@ use crate::demo::{self, Options};
 
 /// `portside demo`
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  portside demo\n  portside demo --once\n  portside demo --headless --seed 7 --dir /tmp/lane")]
+#[command(
+    after_help = "Examples:\n  portside demo\n  portside demo --once\n  portside demo --headless --seed 7 --dir /tmp/lane"
+)]
 pub(super) struct DemoArgs {
     /// One inspection of each outcome, a short review time, then the end
     #[arg(long)]

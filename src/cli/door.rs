@@ -18,7 +18,7 @@ pub(super) const WRONG: u8 = 2;
 
 /// Which daemon.
 #[derive(Args, Debug)]
-pub struct SocketArg {
+pub(super) struct SocketArg {
     /// Control socket of the daemon [default: the only one under /run/portside]
     #[arg(long, value_name = "PATH", env = "PORTSIDE_SOCKET", global = true)]
     socket: Option<PathBuf>,

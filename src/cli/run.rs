@@ -18,7 +18,7 @@ use crate::run::{self, Environment};
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  portside run -c /etc/portside/G03.toml\n\n\
     SIGTERM ends it in order, SIGHUP reads the lane file again: a faulty one is refused and the lane goes on as it is.")]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     /// The lane file
     #[arg(short, long, value_name = "FILE", default_value = "/etc/portside/lane.toml")]
     config: PathBuf,
@@ -38,7 +38,7 @@ enum Ended {
 }
 
 /// Runs the daemon until it is told to stop.
-pub fn run(args: &RunArgs) -> ExitCode {
+pub(super) fn run(args: &RunArgs) -> ExitCode {
     log_to_stderr();
     let Some(config) = load(&args.config) else { return ExitCode::from(WRONG) };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -163,11 +163,8 @@ fn log_to_stderr() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    let started = if std::env::var_os("JOURNAL_STREAM").is_some() {
-        log.without_time().try_init()
-    } else {
-        log.try_init()
-    };
+    let started =
+        if std::env::var_os("JOURNAL_STREAM").is_some() { log.without_time().try_init() } else { log.try_init() };
     if let Err(error) = started {
         eprintln!("portside: logging cannot start: {error}");
     }

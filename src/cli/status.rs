@@ -109,7 +109,8 @@ fn arm(out: &mut String, lane: &Value) {
 
 fn devices(out: &mut String, devices: &Value) {
     for device in list(devices) {
-        let _ = write!(out, "device    {} ({}): {}", text(&device["id"]), text(&device["kind"]), text(&device["state"]));
+        let _ =
+            write!(out, "device    {} ({}): {}", text(&device["id"]), text(&device["kind"]), text(&device["state"]));
         if let Some(reason) = device["reason"].as_str() {
             let _ = write!(out, ", {reason}");
         }

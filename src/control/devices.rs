@@ -150,4 +150,3 @@ fn ordered(order: Order, outcome: Outcome) -> Ordered {
     };
     Ordered { order, outcome, words }
 }
-

@@ -27,7 +27,8 @@ pub async fn answer(call: Call, journal: &Journal, dir: &Path) -> Reply {
 
 async fn records(reader: &Reader, stream: &str, from: u64, limit: usize) -> Result<Reply, String> {
     let stream: Stream = stream.parse().map_err(|error| format!("{error}"))?;
-    let found = reader.read(stream, from, limit.min(RECORDS_MAX), BYTES_MAX).await.map_err(|error| error.to_string())?;
+    let found =
+        reader.read(stream, from, limit.min(RECORDS_MAX), BYTES_MAX).await.map_err(|error| error.to_string())?;
     texts(found.into_iter().map(|stored| stored.bytes))
 }
 

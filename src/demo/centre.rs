@@ -12,20 +12,20 @@ use tokio_util::sync::CancellationToken;
 
 /// What the centre has received.
 #[derive(Clone, Debug, Default)]
-pub struct Received {
+pub(super) struct Received {
     /// Newest sequence and hash by stream.
     streams: BTreeMap<String, (u64, String)>,
     /// Records, each counted once.
-    pub records: u64,
+    pub(super) records: u64,
     /// Records that came again, byte for byte.
-    pub again: u64,
+    pub(super) again: u64,
     /// Sentences about gaps and broken chains; empty is well.
-    pub faults: Vec<String>,
+    pub(super) faults: Vec<String>,
 }
 
 impl Received {
     /// Takes in one message of a stream.
-    pub fn take(&mut self, stream: &str, payload: &[u8]) {
+    pub(super) fn take(&mut self, stream: &str, payload: &[u8]) {
         let Ok(record) = serde_json::from_slice::<serde_json::Value>(payload) else {
             self.faults.push(format!("{stream}: a message is not JSON"));
             return;
@@ -46,23 +46,23 @@ impl Received {
     }
 
     /// Newest sequence of a stream.
-    pub fn newest(&self, stream: &str) -> u64 {
+    pub(super) fn newest(&self, stream: &str) -> u64 {
         self.streams.get(stream).map_or(0, |(newest, _)| *newest)
     }
 }
 
 /// A shared view of what the centre has received.
 #[derive(Clone, Debug, Default)]
-pub struct Centre(Arc<Mutex<Received>>);
+pub(super) struct Centre(Arc<Mutex<Received>>);
 
 impl Centre {
     /// What it has received so far.
-    pub fn received(&self) -> Received {
+    pub(super) fn received(&self) -> Received {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Subscribes at `host:port` and takes in what comes, until `stop`.
-    pub async fn listen(self, host: String, port: u16, root: String, stop: CancellationToken) {
+    pub(super) async fn listen(self, host: String, port: u16, root: String, stop: CancellationToken) {
         let mut options = MqttOptions::new("eport-centre-demo", host, port);
         options.set_keep_alive(Duration::from_secs(10)).set_clean_start(false).set_max_packet_size(Some(2 << 20));
         let mut properties = rumqttc::v5::mqttbytes::v5::ConnectProperties::new();

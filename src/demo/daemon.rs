@@ -16,7 +16,7 @@ const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// How the daemon fared when it was told to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(super) enum Ended {
     /// In order.
     InOrder,
     /// By itself with an error, or it had to be killed.
@@ -25,40 +25,40 @@ pub enum Ended {
 
 /// Where the daemon of a demo finds and leaves things.
 #[derive(Clone, Debug)]
-pub struct Paths {
+pub(super) struct Paths {
     /// The demo's folder.
-    pub dir: PathBuf,
+    pub(super) dir: PathBuf,
 }
 
 impl Paths {
     /// The lane file.
-    pub fn lane_file(&self) -> PathBuf {
+    pub(super) fn lane_file(&self) -> PathBuf {
         self.dir.join("lane.toml")
     }
 
     /// The control socket.
-    pub fn socket(&self) -> PathBuf {
+    pub(super) fn socket(&self) -> PathBuf {
         self.dir.join("control.sock")
     }
 
     /// The journal.
-    pub fn store(&self) -> PathBuf {
+    pub(super) fn store(&self) -> PathBuf {
         self.dir.join("store")
     }
 
     /// The folder that the X-ray machine writes into.
-    pub fn pictures(&self) -> PathBuf {
+    pub(super) fn pictures(&self) -> PathBuf {
         self.dir.join("pictures")
     }
 
     /// What the daemon logged.
-    pub fn log(&self) -> PathBuf {
+    pub(super) fn log(&self) -> PathBuf {
         self.dir.join("portside.log")
     }
 }
 
 /// Keeps the daemon running until `stop`, then ends it in order.
-pub async fn supervise(program: PathBuf, paths: Paths, stop: CancellationToken) -> Ended {
+pub(super) async fn supervise(program: PathBuf, paths: Paths, stop: CancellationToken) -> Ended {
     loop {
         let mut child = match start(&program, &paths) {
             Ok(child) => child,

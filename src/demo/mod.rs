@@ -351,7 +351,12 @@ struct Subject {
 /// What must change from time to time for the demo to be going on.
 fn progress_mark(status: &Value) -> Value {
     let lane = &status["lane"];
-    serde_json::json!([lane["step"], lane["inspection"]["id"], lane["arm"]["seen"], status["journal"]["newest"]["inspection"]])
+    serde_json::json!([
+        lane["step"],
+        lane["inspection"]["id"],
+        lane["arm"]["seen"],
+        status["journal"]["newest"]["inspection"]
+    ])
 }
 
 /// Waits until the centre has what the journal has, so that the last words of the demo are true.

@@ -9,7 +9,7 @@ const SIZE: (u32, u32) = (640, 480);
 
 /// Where pictures come from: real ones where there are any, computed ones in between.
 #[derive(Debug)]
-pub struct Pictures {
+pub(super) struct Pictures {
     real: Vec<PathBuf>,
     count: u64,
     seed: u64,
@@ -17,7 +17,7 @@ pub struct Pictures {
 
 impl Pictures {
     /// Looks for real pictures in `$PORTSIDE_DATA/xray`, else beside the checkout.
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let data = std::env::var_os("PORTSIDE_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
         let mut real: Vec<PathBuf> = std::fs::read_dir(data.join("xray"))
             .into_iter()
@@ -30,15 +30,11 @@ impl Pictures {
         Self { real, count: 0, seed }
     }
 
-    /// How many real pictures were found.
-    pub fn real(&self) -> usize {
-        self.real.len()
-    }
-
     /// The next picture's name and bytes.
-    pub fn next(&mut self) -> (String, Vec<u8>) {
+    pub(super) fn next(&mut self) -> (String, Vec<u8>) {
         self.count += 1;
-        let real = if self.count % 2 == 1 { self.real.get((self.count / 2) as usize % self.real.len().max(1)) } else { None };
+        let real =
+            if self.count % 2 == 1 { self.real.get((self.count / 2) as usize % self.real.len().max(1)) } else { None };
         if let Some(path) = real
             && let Ok(bytes) = std::fs::read(path)
         {
@@ -49,7 +45,7 @@ impl Pictures {
     }
 
     /// A picture whose sender stopped half-way.
-    pub fn half(&self) -> (String, Vec<u8>) {
+    pub(super) fn half(&self) -> (String, Vec<u8>) {
         let mut bytes = phantom::bag(self.seed, SIZE.0, SIZE.1);
         bytes.truncate(bytes.len() / 2);
         ("broken-transfer.png".to_owned(), bytes)
@@ -57,7 +53,7 @@ impl Pictures {
 }
 
 /// Writes `bytes` to `name` in `dir` in two pieces.
-pub async fn send(dir: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) async fn send(dir: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     use tokio::io::AsyncWriteExt;
     let mut file = tokio::fs::File::create(dir.join(name)).await?;
     let (first, second) = bytes.split_at(bytes.len() / 2);

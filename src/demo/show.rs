@@ -31,7 +31,7 @@ const REACH: f64 = 14.0;
 
 /// One thing that happened in the demo.
 #[derive(Debug)]
-pub enum Line {
+pub(super) enum Line {
     /// A vehicle drives up.
     Arrives {
         /// Its plate.
@@ -65,7 +65,7 @@ pub enum Line {
 
 /// Shows what happens.
 #[derive(Clone, Debug)]
-pub struct Show {
+pub(super) struct Show {
     clock: Clock,
     scene: Arc<Mutex<Scene>>,
     /// `None`: lines on standard output.
@@ -82,7 +82,7 @@ struct Scene {
 
 impl Show {
     /// Prints the addresses and what to try, and starts the terminal view where there is a terminal to view.
-    pub fn start(
+    pub(super) fn start(
         options: &Options,
         paths: &Paths,
         broker: &str,
@@ -107,7 +107,7 @@ impl Show {
     }
 
     /// Shows one thing that happened.
-    pub fn line(&self, line: Line) {
+    pub(super) fn line(&self, line: Line) {
         let seconds = self.clock.moment().as_millis() as f64 / 1000.0;
         let text = format!("{seconds:8.2} s  {}", words(line));
         if self.view.is_none() {
@@ -122,12 +122,12 @@ impl Show {
     }
 
     /// Shows how the lane stands.
-    pub fn status(&self, status: &Value) {
+    pub(super) fn status(&self, status: &Value) {
         self.scene.lock().unwrap_or_else(PoisonError::into_inner).status.clone_from(status);
     }
 
     /// Gives the terminal back.
-    pub fn end(&self) {
+    pub(super) fn end(&self) {
         let Some(stop) = &self.view else { return };
         stop.cancel();
         if let Some(thread) = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take() {

@@ -10,7 +10,7 @@ use crate::lane::{Act, Officer, Verdict};
 
 /// How one inspection is meant to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Story {
+pub(super) enum Story {
     /// Every desk says clear: the arm opens.
     Released,
     /// One desk cannot judge, examines the subject, lifts its hold: then the arm opens.
@@ -22,11 +22,11 @@ pub enum Story {
 }
 
 /// One of each, in the order of `--once`.
-pub const ALL: [Story; 4] = [Story::Released, Story::Held, Story::Alarmed, Story::NotReviewed];
+pub(super) const ALL: [Story; 4] = [Story::Released, Story::Held, Story::Alarmed, Story::NotReviewed];
 
 impl Story {
     /// Draws a story as a busy lane would see them: most subjects are clear.
-    pub fn draw(dice: &mut fastrand::Rng) -> Self {
+    pub(super) fn draw(dice: &mut fastrand::Rng) -> Self {
         match dice.u8(0..10) {
             0..=6 => Self::Released,
             7 => Self::Held,
@@ -46,12 +46,12 @@ impl Story {
     }
 
     /// True when the driver leaves through the gate in the end.
-    pub const fn passes(self) -> bool {
+    pub(super) const fn passes(self) -> bool {
         matches!(self, Self::Released | Self::Held)
     }
 
     /// What the demo calls it.
-    pub const fn words(self) -> &'static str {
+    pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Released => "both desks say clear, the arm opens",
             Self::Held => "ciq cannot judge, examines, lifts its hold, the arm opens",
@@ -63,17 +63,17 @@ impl Story {
 
 /// One act that an officer is about to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deed {
+pub(super) struct Deed {
     /// Names the deed, so that it is done once.
-    pub key: String,
+    pub(super) key: String,
     /// Who does it.
-    pub officer: Officer,
+    pub(super) officer: Officer,
     /// What.
-    pub act: Act,
+    pub(super) act: Act,
     /// A person needs this long to do it.
-    pub after: Duration,
+    pub(super) after: Duration,
     /// It may be asked of the same person again.
-    pub again: bool,
+    pub(super) again: bool,
 }
 
 /// The two people at the desks and the one at the lane.
@@ -84,7 +84,7 @@ fn person(agency: &str) -> Officer {
 
 /// What the people of the demo would do about `status`, given that the lane looks as `lane_clear` says and a vehicle
 /// waits at the arm or not.
-pub fn deeds(story: Story, plate: &str, status: &Value, lane_clear: bool, vehicle_waits: bool) -> Vec<Deed> {
+pub(super) fn deeds(story: Story, plate: &str, status: &Value, lane_clear: bool, vehicle_waits: bool) -> Vec<Deed> {
     let inspection: Option<Arc<str>> = status["lane"]["inspection"]["id"].as_str().map(Arc::from);
     let mut deeds = Vec::new();
     for todo in status["lane"]["next"].as_array().into_iter().flatten() {
@@ -135,7 +135,7 @@ fn at_the_lane(key: &str, act: Act, after_ms: u64) -> Deed {
 }
 
 /// A plate of the new-energy or the ordinary form, made up.
-pub fn plate(dice: &mut fastrand::Rng) -> String {
+pub(super) fn plate(dice: &mut fastrand::Rng) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ";
     let province = ['粤', '桂', '云', '湘', '京', '沪'][dice.usize(0..6)];
     let letter = |dice: &mut fastrand::Rng| char::from(LETTERS[dice.usize(0..LETTERS.len())]);

@@ -8,10 +8,10 @@ use std::sync::{Arc, PoisonError};
 use super::follow::Shelf;
 use super::frame::{self, HEADER, Piece, RECORD_LIMIT, Spot, pieces};
 use super::index::{Index, IndexError};
+use super::record::Record;
 use super::recover::stream_of;
 use super::segment::{self, FIRST};
 use super::shared::Shared;
-use super::record::Record;
 use super::stream::Stream;
 
 /// A record as it lies in the log.

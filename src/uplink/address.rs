@@ -47,7 +47,9 @@ impl fmt::Display for AddressFault {
             Self::Host => write!(f, "the broker's host is missing; write `mqtts://host:8883`"),
             Self::Port(text) => write!(f, "`{text}` is not a TCP port; expected 1 to 65535, or nothing"),
             Self::Extra(text) => write!(f, "`{text}` cannot stand in a broker's address; expected host and port alone"),
-            Self::TlsToIpv6 => write!(f, "mqtts needs the host name that the broker's certificate carries, not an IPv6 address"),
+            Self::TlsToIpv6 => {
+                write!(f, "mqtts needs the host name that the broker's certificate carries, not an IPv6 address")
+            }
         }
     }
 }

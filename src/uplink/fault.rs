@@ -43,9 +43,9 @@ impl From<ConnectionError> for Fault {
             ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, reason_string }) => {
                 from_disconnect(reason_code, reason_string)
             }
-            ConnectionError::MqttState(
-                StateError::Deserialization(PacketError::Io(error)) | StateError::Io(error),
-            ) => from_io(&error),
+            ConnectionError::MqttState(StateError::Deserialization(PacketError::Io(error)) | StateError::Io(error)) => {
+                from_io(&error)
+            }
             ConnectionError::MqttState(StateError::AwaitPingResp) => {
                 Self::Link("the broker did not answer a ping".to_owned())
             }

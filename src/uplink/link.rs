@@ -193,7 +193,25 @@ mod tests {
     use rumqttc::v5::mqttbytes::v5::{ConnAckProperties, ConnectReturnCode};
 
     fn connack(change: impl FnOnce(&mut ConnAckProperties)) -> ConnAck {
-        let mut properties = ConnAckProperties::new();
+        let mut properties = ConnAckProperties {
+            session_expiry_interval: None,
+            receive_max: None,
+            max_qos: None,
+            retain_available: None,
+            max_packet_size: None,
+            assigned_client_identifier: None,
+            topic_alias_max: None,
+            reason_string: None,
+            user_properties: Vec::new(),
+            wildcard_subscription_available: None,
+            subscription_identifiers_available: None,
+            shared_subscription_available: None,
+            server_keep_alive: None,
+            response_information: None,
+            server_reference: None,
+            authentication_method: None,
+            authentication_data: None,
+        };
         change(&mut properties);
         ConnAck { session_present: false, code: ConnectReturnCode::Success, properties: Some(properties) }
     }

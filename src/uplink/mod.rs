@@ -28,8 +28,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use journal::FromJournal;
 pub use address::{Address, AddressFault, Security};
+pub use journal::JournalOwed;
 pub use message::{DeviceHealth, DeviceState, LaneStatus, RECORD_TYPE, Topics};
 pub use order::Waiting;
 pub use owed::{Owed, SetAside, Span, Stored};

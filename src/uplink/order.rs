@@ -31,6 +31,8 @@ use super::owed::{Span, Stored};
 const BATCH_RECORDS: usize = 512;
 /// Bytes read from the journal in one go, but for a record that is larger by itself.
 const BATCH_BYTES: usize = 256 * 1024;
+/// Records read for a trial: one goes out, but the first ones may be damaged.
+const TRIAL_RECORDS: usize = 4;
 /// A stream whose records the journal cannot hand out is tried again after this long.
 const RETRY_UNREADABLE: Duration = Duration::from_secs(1);
 /// A record too large for the broker is offered for a note again after this long.
@@ -228,7 +230,7 @@ impl Order {
         let (index, stream) = stream.min_by_key(|(_, stream)| (stream.urgency, stream.served))?;
         let records = match stream.pace {
             Pace::Open => BATCH_RECORDS,
-            Pace::Trial { .. } | Pace::Held { .. } => 1,
+            Pace::Trial { .. } | Pace::Held { .. } => TRIAL_RECORDS,
         };
         Some(Wanted {
             stream: index,
@@ -248,7 +250,11 @@ impl Order {
         }
         match records {
             Ok(records) if !records.is_empty() => stream.store(records),
-            Ok(_) => stream.hold(Waiting::Unreadable("the journal handed out nothing".to_owned()), now + RETRY_UNREADABLE),
+            // Records that the journal knows to be damaged are left out: behind a whole batch of them it goes on.
+            Ok(_) if wanted.from + wanted.records as u64 <= stream.head => stream.read_from += wanted.records as u64,
+            Ok(_) => {
+                stream.hold(Waiting::Unreadable("the journal handed out nothing".to_owned()), now + RETRY_UNREADABLE)
+            }
             Err(reason) => stream.hold(Waiting::Unreadable(reason), now + RETRY_UNREADABLE),
         }
     }
@@ -301,7 +307,10 @@ impl Order {
     pub(super) fn noted(&mut self, name: &str, sequence: u64) {
         let Some(stream) = self.streams.iter_mut().find(|stream| *stream.name == *name) else { return };
         let waits_for_it = stream.buffer.front().is_some_and(|record| record.sequence == sequence)
-            && matches!(stream.pace, Pace::Held { why: Waiting::TooLarge, .. } | Pace::Trial { why: Waiting::TooLarge, .. });
+            && matches!(
+                stream.pace,
+                Pace::Held { why: Waiting::TooLarge, .. } | Pace::Trial { why: Waiting::TooLarge, .. }
+            );
         if waits_for_it && stream.take_first().is_some() {
             stream.sent.push_back((sequence, false));
             stream.mark_taken(sequence);

@@ -95,7 +95,7 @@ fn arm(out: &mut String, lane: &Value) {
     let asked = match &arm["asked"] {
         Value::String(order) => order.replace('_', " "),
         Value::Object(order) => order.keys().next().cloned().unwrap_or_default(),
-        _ => "nothing since the start".to_owned(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => "nothing since the start".to_owned(),
     };
     let _ = write!(out, "arm       seen {}, asked {asked}", text(&arm["seen"]).replace('_', " "));
     if let Some(waits) = arm["waits_for"].as_str() {
@@ -158,10 +158,8 @@ fn faults(out: &mut String, lane: &Value) {
 }
 
 fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
-        other => other.to_string(),
-    }
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.replace(char::is_control, " ")
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {

@@ -171,11 +171,11 @@ impl Control {
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), Unkept> {
         self.publish();
         loop {
-            let ended = match self.next(&stop).await {
-                Input::Stop => break,
-                input => self.take(input),
-            };
-            if let Err(unkept) = ended {
+            let input = self.next(&stop).await;
+            if matches!(input, Input::Stop) {
+                break;
+            }
+            if let Err(unkept) = self.take(input) {
                 tracing::error!(%unkept, "the lane stops: a record could not be kept");
                 self.protect(Order::CloseOff);
                 return Err(unkept);
@@ -498,8 +498,8 @@ impl Control {
                     Step::Kept { ticket, .. } => ticket.await?,
                     // The lane is stopping: what has not moved by now is found unmoved, and recorded as asked.
                     Step::Move(order) => tracing::warn!(?order, "not given: the daemon stops"),
-                    answered => {
-                        self.queue.push_front(answered);
+                    Step::Answer { .. } | Step::Forget(_) | Step::Taken(_) => {
+                        self.queue.push_front(step);
                         self.settle();
                     }
                 }

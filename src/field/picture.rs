@@ -90,11 +90,7 @@ fn ends_properly(bytes: &[u8], format: ImageFormat) -> bool {
 }
 
 fn bits_a_sample(color: ColorType) -> u8 {
-    match color {
-        ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16 => 16,
-        ColorType::Rgb32F | ColorType::Rgba32F => 32,
-        _ => 8, // the enum is open; PNG and JPEG decode to 8 bits in all other cases
-    }
+    u8::try_from(color.bits_per_pixel() / u16::from(color.channel_count())).unwrap_or(u8::MAX)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::segment::{self, FIRST};
 use super::shared::Shared;
 use super::stream::Stream;
 
-/// An index that failed this often in a row is given up until the journal is opened again.
+/// An index on disk that failed this often in a row is kept in memory until the journal is opened again.
 const ATTEMPTS: u32 = 5;
 
 /// The index in use, and what outlives it.
@@ -91,7 +91,12 @@ impl Work {
             failures = if self.shared.state().indexed > before { 1 } else { failures + 1 };
             tracing::warn!(%why, failures, "the journal's index is useless: building it anew from the log");
             self.begin_anew();
-            if failures >= ATTEMPTS {
+            if failures == ATTEMPTS {
+                tracing::error!(%why, "the journal's index cannot be kept on disk: it is kept in memory");
+                self.shelf.put(Some(Index::in_memory(self.shelf.epoch)));
+                continue;
+            }
+            if failures > ATTEMPTS {
                 tracing::error!(%why, "the journal's index cannot be built: records are kept but cannot be read here");
                 self.shared.change(|state| state.index_down = true);
                 self.shared.wait(|state| state.closed);

@@ -11,7 +11,8 @@ use portside_devices::kind::Closes;
 use portside_devices::moment::Moment;
 use serde_json::json;
 
-use super::arm::{self, Arm, News, Position, Withdrawal};
+use super::arm::{self, Arm, News, Withdrawal};
+use super::contacts::{self, Position};
 use super::inspection::{Inspection, Way};
 use super::passage::{Behind, Trespass};
 use super::recall::Recalled;
@@ -247,7 +248,7 @@ impl Lane {
                 if matches!(contact, ArmContact::Opened | ArmContact::Closed) {
                     self.doubted();
                 }
-                self.alarm("alarm.contact_lost", json!({ "contact": arm::contact_word(contact) }));
+                self.alarm("alarm.contact_lost", json!({ "contact": contacts::contact_word(contact) }));
             }
         }
     }

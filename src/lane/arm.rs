@@ -147,6 +147,11 @@ impl Arm {
         }
     }
 
+    /// True when the contact says what it said before; notes that it was read.
+    pub(super) fn repeats(&mut self, now: Moment, contact: ArmContact, says: Contact) -> bool {
+        self.contacts.repeats(now, contact, says)
+    }
+
     /// Takes a reading; `News` where its edge alone is news.
     pub(super) fn read(&mut self, now: Moment, contact: ArmContact, says: Contact) -> Option<News> {
         let before = self.contacts.read(now, contact, says)?;

@@ -73,6 +73,16 @@ impl Contacts {
         Some(std::mem::replace(&mut wire.says, says))
     }
 
+    /// True when the contact says what it said before; notes that it was read.
+    pub(super) fn repeats(&mut self, now: Moment, contact: ArmContact, says: Contact) -> bool {
+        let wire = &mut self.wires[place(contact)];
+        let same = wire.read.is_some() && wire.says == says;
+        if same {
+            wire.read = Some(now);
+        }
+        same
+    }
+
     /// The next contact that has been silent for too long; it is unknown from here on.
     pub(super) fn expire(&mut self, now: Moment) -> Option<ArmContact> {
         let silent = |wire: &Wire| {

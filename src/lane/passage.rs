@@ -245,7 +245,8 @@ impl Lane {
     pub(super) fn open_arm(&mut self, why: &str) {
         self.order(Order::Open, why);
         self.sensors.forget_guard_changes();
-        self.license = License::Proving;
+        // A doubt lasts as long as its cause: what is unknown at the opening proves nothing in this passage.
+        self.license = if self.blind() { License::None } else { License::Proving };
         self.told_protection = false;
         self.arm.ask_open(self.now);
         self.wait_for_subject();

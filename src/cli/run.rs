@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,6 +31,9 @@ pub(super) struct RunArgs {
     end_with_stdin: bool,
 }
 
+/// Threads that wait for something outside are left behind after this long.
+const LAST_THREADS: Duration = Duration::from_millis(500);
+
 /// Why one run ended.
 enum Ended {
     Stopped,
@@ -49,13 +53,16 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
         }
     };
     let mut next = config;
-    loop {
+    let ended = loop {
         match runtime.block_on(once(args, next)) {
-            Ended::Stopped => return ExitCode::SUCCESS,
+            Ended::Stopped => break ExitCode::SUCCESS,
             Ended::Reload(config) => next = *config,
-            Ended::Failed => return ExitCode::FAILURE,
+            Ended::Failed => break ExitCode::FAILURE,
         }
-    }
+    };
+    // A name that is still being resolved must not hold the end up.
+    runtime.shutdown_timeout(LAST_THREADS);
+    ended
 }
 
 async fn once(args: &RunArgs, config: Config) -> Ended {

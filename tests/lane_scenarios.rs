@@ -871,3 +871,16 @@ fn without_blindness_a_verdict_is_open_at_once_and_decides_nothing_alone() {
     assert_eq!(site.orders(), [Order::Open]);
     assert_eq!(site.count("inspection.verdict.opened"), 3, "two verdicts and one silent advisory desk");
 }
+
+#[test]
+fn late_word_of_an_opening_that_failed_does_not_make_a_close_forgotten() {
+    let mut site = Site::started(Closes::Held);
+    site.release();
+    site.drive_through();
+    site.run(2_500);
+    assert_eq!(site.view().arm.state, "closing");
+    site.send(Event::Ordered { order: Order::Open, outcome: OrderOutcome::NotWritten });
+    assert_eq!(site.view().arm.state, "closing");
+    site.set(UNDER, Presence::Present);
+    assert!(site.orders().contains(&Order::CloseOff));
+}

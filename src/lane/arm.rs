@@ -216,8 +216,13 @@ impl Arm {
             (State::Astray { since, told: false, .. }, Position::Between) if now >= since + self.patience() => {
                 return Some(self.fault(Fault::Astray));
             }
-            (State::Opening { .. }, Position::Open) => self.state = State::Open,
-            (State::Opening { since }, _) if now >= since + self.patience() => {
+            // Seen since it was asked: an arm that stood open before has yet to show that it obeys.
+            (State::Opening { since }, Position::Open) if self.contacts.read_after(ArmContact::Opened, since) => {
+                self.state = State::Open;
+            }
+            (State::Opening { since }, Position::Unknown | Position::Closed | Position::Between | Position::Both)
+                if now >= since + self.patience() =>
+            {
                 return Some(self.fault(Self::late(position == Position::Closed)));
             }
             (State::Closing { .. }, Position::Closed) => self.state = State::Closed,
@@ -298,9 +303,16 @@ impl Arm {
         }
     }
 
-    /// The order did not reach the device: nothing is asked any more.
-    pub(super) fn not_ordered(&mut self, now: Moment) {
-        if matches!(self.state, State::Opening { .. } | State::Closing { .. }) {
+    /// The order to open did not reach the device. Word of it can come late: a close asked since goes on.
+    pub(super) fn not_opened(&mut self, now: Moment) {
+        if matches!(self.state, State::Opening { .. }) {
+            self.land(now, self.position());
+        }
+    }
+
+    /// The order to close did not reach the device: nothing is asked any more.
+    pub(super) fn not_closed(&mut self, now: Moment) {
+        if self.closing() {
             self.land(now, self.position());
         }
     }

@@ -103,6 +103,11 @@ impl Contacts {
         self.wires[place(contact)].since
     }
 
+    /// The contact has been read later than `moment`.
+    pub(super) fn read_after(&self, contact: ArmContact, moment: Moment) -> bool {
+        self.wires[place(contact)].read.is_some_and(|read| read > moment)
+    }
+
     /// Both limits have been read at least once.
     pub(super) fn limits_read(&self) -> bool {
         self.wires[..2].iter().all(|wire| wire.read.is_some())

@@ -297,8 +297,10 @@ impl Lane {
             return;
         }
         match (order, outcome, self.settings.arm.closes) {
-            (Order::Close { .. }, OrderOutcome::NotWritten, Closes::Pulse | Closes::Own)
-            | (Order::Open, OrderOutcome::NotWritten, _) => self.arm.not_ordered(self.now),
+            (Order::Open, OrderOutcome::NotWritten, _) => self.arm.not_opened(self.now),
+            (Order::Close { .. }, OrderOutcome::NotWritten, Closes::Pulse | Closes::Own) => {
+                self.arm.not_closed(self.now);
+            }
             (Order::Close { .. }, _, _) if self.arm.closing() => self.withdraw("order_not_confirmed"),
             (Order::Open | Order::Close { .. } | Order::CloseOff | Order::Stop, _, _) => {}
         }
@@ -309,12 +311,12 @@ impl Lane {
         match order {
             Order::Close { renewal } if self.arm.closing() => {
                 if renewal == 0 && self.settings.arm.closes != Closes::Held {
-                    self.arm.not_ordered(self.now);
+                    self.arm.not_closed(self.now);
                 } else {
                     self.withdraw("order_refused");
                 }
             }
-            Order::Open => self.arm.not_ordered(self.now),
+            Order::Open => self.arm.not_opened(self.now),
             Order::Close { .. } | Order::CloseOff | Order::Stop => {}
         }
         self.alarm("alarm.order_refused", json!({ "order": order_word(order), "rule": rule }));

@@ -60,6 +60,8 @@ impl fmt::Display for IndexError {
     }
 }
 
+/// Looks at a key and its value and says whether to go on.
+type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 /// A key and its value.
 type Chunk = (Vec<u8>, Vec<u8>);
 
@@ -112,11 +114,7 @@ impl Db {
     }
 
     /// Shows `visit` what lies in `range`, in order, until it says `Break`.
-    fn ascend(
-        &self,
-        range: RangeInclusive<Vec<u8>>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), IndexError> {
+    fn ascend(&self, range: RangeInclusive<Vec<u8>>, visit: &mut Visit<'_>) -> Result<(), IndexError> {
         match self {
             Self::Disk(db) => guarded(|| {
                 for entry in db.range(range) {
@@ -183,6 +181,12 @@ impl Index {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => fs::remove_dir_all(dir),
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+
+    /// Removes the index and the one set aside: on a full disk their space is worth more than they are.
+    pub(super) fn remove(dir: &Path) {
+        let _ = fs::remove_dir_all(dir);
+        let _ = fs::remove_dir_all(dir.with_extension("set-aside"));
     }
 
     /// Up to where the index is complete; `None` for one that is empty or of another epoch.

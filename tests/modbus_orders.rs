@@ -1,4 +1,5 @@
 //! Orders on a misbehaving wire: what protects is repeated until it is confirmed, what moves is never asked twice.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test says what is missing by failing
 
 mod modbus_peer;
 
@@ -198,7 +199,7 @@ async fn a_held_close_lives_by_its_renewals_and_dies_with_them() {
     let profile = shipped("barrier/generic-held");
     let devices = vec![device(0, 1, &profile, &["opened", "closed"], Duration::from_millis(10))];
     let mut rig = Rig::start(site.address(), devices, Duration::from_millis(200));
-    while rig.good("opened").await != Value::Bool(true) {}
+    rig.becomes("opened", Value::Bool(true)).await;
     for renewal in 0..5 {
         let close = order(&rig, &profile, BarrierCommand::Close { renewal }, Urgency::Command);
         assert_eq!(outcome(close).await, Outcome::Written);
@@ -234,7 +235,7 @@ async fn a_gate_is_opened_through_a_pulse_and_a_lost_answer_does_not_open_it_twi
     let profile = shipped("barrier/generic-relay");
     let devices = vec![device(0, 1, &profile, &["opened", "closed"], Duration::from_millis(20))];
     let mut rig = Rig::start(site.address(), devices, Duration::from_millis(60));
-    while rig.good("closed").await != Value::Bool(true) {}
+    rig.becomes("closed", Value::Bool(true)).await;
     site.faults(|faults| faults.put(1, Fault::AnswerLost, Some(1)));
     let result = outcome(order(&rig, &profile, BarrierCommand::Open, Urgency::Command)).await;
     assert!(matches!(result, Outcome::Written | Outcome::NotSent(_)), "{result:?}");
@@ -243,6 +244,6 @@ async fn a_gate_is_opened_through_a_pulse_and_a_lost_answer_does_not_open_it_twi
         assert!(!site.with(|gate, _| gate.view().relays[0]));
         assert_eq!(outcome(order(&rig, &profile, BarrierCommand::Open, Urgency::Command)).await, Outcome::Written);
     }
-    while rig.good("opened").await != Value::Bool(true) {}
+    rig.becomes("opened", Value::Bool(true)).await;
     assert_eq!(site.with(|gate, _| gate.view().relays), [false; 3], "the pulse has ended");
 }

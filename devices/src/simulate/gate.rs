@@ -359,7 +359,7 @@ impl Gate {
                 SensorFault::None => present,
                 SensorFault::StuckOn => true,
                 SensorFault::StuckOff => false,
-                SensorFault::Flickers => self.now.as_millis() / 100 % 2 == 0,
+                SensorFault::Flickers => (self.now.as_millis() / 100).is_multiple_of(2),
             };
         }
         said

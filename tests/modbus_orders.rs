@@ -34,6 +34,16 @@ async fn outcome(receiver: oneshot::Receiver<Outcome>) -> Outcome {
     tokio::time::timeout(HANG, receiver).await.expect("no outcome came").expect("the link answers")
 }
 
+/// Waits until `holds`, looking again whenever anything else has run.
+async fn eventually(otherwise: &str, holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(HANG, wait).await.unwrap_or_else(|_| panic!("{otherwise}"));
+}
+
 /// Writes of `on` to a coil.
 fn switched_on(asked: &[Asked], coil: u16) -> usize {
     asked.iter().filter(|asked| asked.pdu[0] == 5 && asked.address() == coil && asked.count() == 0xFF00).count()
@@ -81,6 +91,32 @@ async fn a_stop_is_repeated_until_it_is_confirmed() {
 }
 
 #[tokio::test]
+async fn a_stop_that_a_dead_unit_never_confirms_leaves_turns_to_the_others() {
+    for act in [None, Some(Act::Close)] {
+        let drops = act.clone();
+        let peer = Peer::start(move |asked| match asked.unit {
+            1 => drops.iter().cloned().collect(),
+            _ => right(asked),
+        })
+        .await;
+        let (relay, other) = (shipped("barrier/generic-relay"), shipped("io/waveshare-8ch"));
+        let every = Duration::from_millis(20);
+        let devices = vec![device(0, 1, &relay, &[], every), device(1, 2, &other, &["di1"], every)];
+        let mut rig = Rig::start(peer.address, devices, Duration::from_millis(50));
+        let mut stop = order(&rig, &relay, BarrierCommand::Stop, STOP);
+        rig.until(|event| matches!(event, FieldEvent::Unconfirmed { attempts: 5.., .. }).then_some(())).await;
+        let before = peer.asked().len();
+        for _ in 0..40 {
+            rig.good("di1").await;
+        }
+        let asked = peer.asked();
+        let stops = switched_on(&asked[before..], 1);
+        assert!((1..=20).contains(&stops), "{stops} attempts beside 40 polls of the other");
+        assert!(stop.try_recv().is_err(), "a stop is never given up");
+    }
+}
+
+#[tokio::test]
 async fn a_stop_does_not_wait_for_a_poll_in_flight() {
     let mute = Arc::new(AtomicBool::new(false));
     let muted = mute.clone();
@@ -91,9 +127,7 @@ async fn a_stop_does_not_wait_for_a_poll_in_flight() {
     let rig = _rig;
     mute.store(true, SeqCst);
     let polled = peer.asked().len();
-    while peer.asked().iter().skip(polled).all(Asked::is_write) {
-        tokio::task::yield_now().await;
-    }
+    eventually("no poll came", || !peer.asked().iter().skip(polled).all(Asked::is_write)).await;
     assert_eq!(outcome(order(&rig, &profile, BarrierCommand::Stop, STOP)).await, Outcome::Written);
     assert_eq!(switched_on(&peer.asked(), 1), 1);
 }
@@ -164,9 +198,8 @@ async fn the_end_of_a_pulse_survives_the_loss_of_the_link() {
     .await;
     let (mut rig, profile) = relay(&peer, Duration::from_millis(50)).await;
     assert_eq!(outcome(order(&rig, &profile, BarrierCommand::Open, Urgency::Command)).await, Outcome::Written);
-    while ends.load(SeqCst) < 3 {
-        rig.good("opened").await;
-    }
+    eventually("the pulse was not ended", || ends.load(SeqCst) >= 3).await;
+    rig.good("opened").await;
     let asked = peer.asked();
     let off = asked
         .iter()
@@ -183,9 +216,8 @@ async fn a_link_that_ends_ends_its_pulses() {
     let (rig, profile) = relay(&peer, Duration::from_millis(100)).await;
     assert_eq!(outcome(order(&rig, &profile, BarrierCommand::Open, Urgency::Command)).await, Outcome::Written);
     rig.cancel.cancel();
-    while peer.asked().iter().filter(|asked| asked.pdu == [5, 0, 0, 0, 0]).count() < 2 {
-        tokio::task::yield_now().await;
-    }
+    let ended = || peer.asked().iter().filter(|asked| asked.pdu == [5, 0, 0, 0, 0]).count() >= 2;
+    eventually("the pulse was not ended", ended).await;
 }
 
 #[tokio::test]
@@ -219,12 +251,13 @@ async fn a_held_close_lives_by_its_renewals_and_dies_with_them() {
     // Asked anew and then never renewed: the module lets go by itself.
     let close = order(&rig, &profile, BarrierCommand::Close { renewal: 0 }, Urgency::Command);
     assert_eq!(outcome(close).await, Outcome::Written);
-    while site.with(|gate, now| {
-        gate.step(now);
-        gate.view().relays[2]
-    }) {
-        rig.good("opened").await;
-    }
+    let let_go = || {
+        site.with(|gate, now| {
+            gate.step(now);
+            !gate.view().relays[2]
+        })
+    };
+    eventually("the module held on to a request that nobody renewed", let_go).await;
     assert!(site.with(|gate, _| gate.view().arm) > 0.5, "it let go long before the arm was down");
 }
 

@@ -313,9 +313,13 @@ impl Link {
         let now = self.clock.moment();
         match result {
             Ok(wire) => {
+                // After a mere drop the waits between attempts go on, or a unit that drops every connection would
+                // take all the turns of its link.
+                if matches!(self.line, Line::Down { refused: 1.., .. }) {
+                    self.orders.line_is_back(now);
+                }
                 self.line = Line::Up(wire);
                 self.stats.connected(true);
-                self.orders.line_is_back(now);
             }
             Err(reason) => self.refused(&reason, now),
         }

@@ -23,6 +23,7 @@ use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, L
 use crate::journal::{self, Draft, EvidenceFiles, Gravity, Journal, OpenError, Options, Seals, Stream};
 use crate::lane::{Ids, Interlock, Lane, Memory, Picture, Recalled, recall};
 use crate::notify::{Progress, ready, stopping};
+use crate::supervise;
 use crate::uplink::{self, Address, DeviceHealth, DeviceState, JournalOwed, LaneStatus, TlsFiles};
 
 /// Events that may wait for the control task; a link goes on polling when they are full.
@@ -119,6 +120,13 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
 
     let uplink_stop = CancellationToken::new();
     let (uplink_state, uplink) = start_uplink(&config, &journal, &scribe, &status, clock, &uplink_stop).await.unzip();
+    tokio::spawn(supervise::store(journal.clone(), clock, progress.clone()));
+    let watches: Vec<_> = devices
+        .links
+        .iter()
+        .map(|link| supervise::link(link.name().into(), link.stats().clone(), clock, progress.clone()))
+        .map(tokio::spawn)
+        .collect();
     let control = Control::new(Parts {
         clock,
         lane,
@@ -142,6 +150,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
 
     stopping("the lane is stopping");
     producers.cancel();
+    watches.iter().for_each(tokio::task::JoinHandle::abort);
     uplink_stop.cancel();
     if let Some(uplink) = uplink {
         let _ = tokio::time::timeout(UPLINK_END, uplink).await;

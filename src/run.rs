@@ -193,7 +193,7 @@ async fn recall_open(journal: &Journal, seals: &Seals, settings: &crate::lane::S
     let mut parsed = Vec::new();
     for bytes in &found {
         let Ok(record) = journal::Record::parse(bytes) else { continue };
-        if !record.kind.starts_with("portside.inspection.") {
+        if record.stream != Stream::Inspection {
             continue;
         }
         let data = record.value();

@@ -22,7 +22,7 @@ use crate::field::folder::FolderEvent;
 use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec, LinkState};
 use crate::journal::{self, Draft, EvidenceFiles, Gravity, Journal, OpenError, Options, Seals, Stream};
 use crate::lane::{Ids, Interlock, Lane, Memory, Picture, Recalled, recall};
-use crate::notify::{Progress, ready, stopping};
+use crate::notify::{Progress, ready};
 use crate::supervise;
 use crate::uplink::{self, Address, DeviceHealth, DeviceState, JournalOwed, LaneStatus, TlsFiles};
 
@@ -103,7 +103,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     watch_folders(&config, &evidence, clock, &scans_out, &producers);
     let (calls, asked) = mpsc::channel(64);
     let (for_control, control_asked) = mpsc::channel(64);
-    tokio::spawn(door.serve(calls, producers.clone()));
+    let door = tokio::spawn(door.serve(calls, producers.clone()));
     tokio::spawn(answer_readers(asked, for_control, journal.clone(), config.store.dir.clone()));
 
     let words = words(&config);
@@ -148,9 +148,10 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     ready(&format!("lane {}/{} is up", config.lane.port, config.lane.id));
     let ended = control.run(stop).await;
 
-    stopping("the lane is stopping");
     producers.cancel();
     watches.iter().for_each(tokio::task::JoinHandle::abort);
+    // A door that closes later would take away the socket of the run after this one.
+    let _ = door.await;
     uplink_stop.cancel();
     if let Some(uplink) = uplink {
         let _ = tokio::time::timeout(UPLINK_END, uplink).await;
@@ -201,7 +202,7 @@ async fn recall_open(journal: &Journal, seals: &Seals, settings: &crate::lane::S
     let mut parsed = Vec::new();
     for bytes in &found {
         let Ok(record) = journal::Record::parse(bytes) else { continue };
-        if !record.kind.starts_with("portside.inspection.") {
+        if record.stream != Stream::Inspection {
             continue;
         }
         let data = record.value();

@@ -259,15 +259,17 @@ impl Control {
                     return;
                 }
                 Step::Move(order) => self.order(order),
-                Step::Answer { ticket, reply } => {
-                    if let Some(caller) = self.waiting.remove(&ticket) {
-                        // A caller who left finds the outcome in the journal.
-                        let _ = caller.send(reply);
-                    }
-                }
+                Step::Answer { ticket, reply } => self.answer(ticket, reply),
                 Step::Forget(inspection) => self.forget(inspection),
                 Step::Taken(path) => take_away(path),
             }
+        }
+    }
+
+    fn answer(&mut self, ticket: u64, reply: Reply) {
+        if let Some(caller) = self.waiting.remove(&ticket) {
+            // A caller who left finds the outcome in the journal.
+            let _ = caller.send(reply);
         }
     }
 
@@ -498,10 +500,9 @@ impl Control {
                     Step::Kept { ticket, .. } => ticket.await?,
                     // The lane is stopping: what has not moved by now is found unmoved, and recorded as asked.
                     Step::Move(order) => tracing::warn!(?order, "not given: the daemon stops"),
-                    Step::Answer { .. } | Step::Forget(_) | Step::Taken(_) => {
-                        self.queue.push_front(step);
-                        self.settle();
-                    }
+                    Step::Answer { ticket, reply } => self.answer(ticket, reply),
+                    Step::Forget(inspection) => self.forget(inspection),
+                    Step::Taken(path) => take_away(path),
                 }
             }
             Ok(())

@@ -84,7 +84,7 @@ async fn once(args: &RunArgs, config: Config, told: &mut Told) -> Ended {
     let env = Environment { config, socket, lane_key, clock, progress };
     let mut running = tokio::spawn(run::run_once(env, stop.clone()));
     let ended = tokio::select! {
-        ended = told.to_end(&args.config, &hash) => {
+        ended = told.end(&args.config, &hash) => {
             if ended.is_none() {
                 // Not at a reload: a service that says so is ended by systemd.
                 notify::stopping("the lane is stopping");
@@ -151,7 +151,7 @@ impl Told {
     }
 
     /// Waits for SIGTERM, SIGINT or the parent's end (`None`), or for a SIGHUP with a lane file that is right (`Some`).
-    async fn to_end(&mut self, file: &Path, hash: &str) -> Option<Box<Config>> {
+    async fn end(&mut self, file: &Path, hash: &str) -> Option<Box<Config>> {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return None,

@@ -3,9 +3,10 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::door::{RUN_DIR, WRONG};
@@ -30,6 +31,9 @@ pub(super) struct RunArgs {
     end_with_stdin: bool,
 }
 
+/// Threads that wait for something outside are left behind after this long.
+const LAST_THREADS: Duration = Duration::from_millis(500);
+
 /// Why one run ended.
 enum Ended {
     Stopped,
@@ -48,39 +52,52 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut next = config;
-    loop {
-        match runtime.block_on(once(args, next)) {
-            Ended::Stopped => return ExitCode::SUCCESS,
-            Ended::Reload(config) => next = *config,
-            Ended::Failed => return ExitCode::FAILURE,
+    let told = runtime.block_on(async { Told::listen(args.end_with_stdin) });
+    let mut told = match told {
+        Ok(told) => told,
+        Err(error) => {
+            tracing::error!(%error, "signals cannot be heard");
+            return ExitCode::FAILURE;
         }
-    }
+    };
+    let mut next = config;
+    let ended = loop {
+        match runtime.block_on(once(args, next, &mut told)) {
+            Ended::Stopped => break ExitCode::SUCCESS,
+            Ended::Reload(config) => next = *config,
+            Ended::Failed => break ExitCode::FAILURE,
+        }
+    };
+    // A name that is still being resolved must not hold the end up.
+    runtime.shutdown_timeout(LAST_THREADS);
+    ended
 }
 
-async fn once(args: &RunArgs, config: Config) -> Ended {
+async fn once(args: &RunArgs, config: Config, told: &mut Told) -> Ended {
     let clock = Clock::start();
     let progress = Progress::default();
     let feeding = notify::watchdog_period().map(|period| tokio::spawn(notify::feed(clock, progress.clone(), period)));
     let stop = CancellationToken::new();
-    let mut told = tokio::spawn(told_to_end(args.config.clone(), config.hash.clone(), args.end_with_stdin));
+    let hash = config.hash.clone();
     let socket = args.socket.clone().unwrap_or_else(|| Path::new(RUN_DIR).join(format!("{}.sock", config.lane.id)));
     let lane_key = run::lane_key_path(&config.store.dir);
     let env = Environment { config, socket, lane_key, clock, progress };
     let mut running = tokio::spawn(run::run_once(env, stop.clone()));
     let ended = tokio::select! {
-        ended = &mut told => {
+        ended = told.end(&args.config, &hash) => {
+            if ended.is_none() {
+                // Not at a reload: a service that says so is ended by systemd.
+                notify::stopping("the lane is stopping");
+            }
             stop.cancel();
-            let failed = log_failure(running.await);
-            match ended {
-                Ok(Some(config)) if !failed => Ended::Reload(config),
-                Ok(None) if !failed => Ended::Stopped,
-                Ok(_) | Err(_) => Ended::Failed,
+            match (log_failure(running.await), ended) {
+                (true, _) => Ended::Failed,
+                (false, Some(config)) => Ended::Reload(config),
+                (false, None) => Ended::Stopped,
             }
         }
         failed = &mut running => {
             log_failure(failed);
-            told.abort();
             Ended::Failed
         }
     };
@@ -104,33 +121,49 @@ fn log_failure(ended: Result<Result<(), run::RunError>, tokio::task::JoinError>)
     }
 }
 
-/// Waits for SIGTERM, SIGINT or the parent's end (`None`), or for a SIGHUP with a lane file that is right (`Some`).
-async fn told_to_end(file: PathBuf, hash: std::sync::Arc<str>, end_with_stdin: bool) -> Option<Box<Config>> {
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
-    else {
-        tracing::error!("signals cannot be heard; the daemon ends");
-        return None;
-    };
-    let parent = async {
+/// Everything that can tell the daemon to end or to begin anew. It listens through reloads: a SIGTERM that comes in the
+/// middle of one is still there when the next run begins.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+    parent_gone: CancellationToken,
+}
+
+impl Told {
+    fn listen(end_with_stdin: bool) -> std::io::Result<Self> {
+        let parent_gone = CancellationToken::new();
         if end_with_stdin {
-            tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await.ok();
-        } else {
-            std::future::pending::<()>().await;
+            let gone = parent_gone.clone();
+            // A thread of its own, which ends with the process: the runtime would wait for the end of a read.
+            std::thread::spawn(move || {
+                // Nobody says anything here; an error is an end as well.
+                let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+                gone.cancel();
+            });
         }
-    };
-    tokio::pin!(parent);
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return None,
-            _ = interrupt.recv() => return None,
-            () = &mut parent => return None,
-            _ = hang_up.recv() => {
-                notify::reloading();
-                match load(&file) {
-                    Some(config) if config.hash == hash => notify::ready("the lane file has not changed"),
-                    Some(config) => return Some(Box::new(config)),
-                    None => notify::ready("the lane file is faulty; the lane goes on with the old one"),
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            parent_gone,
+        })
+    }
+
+    /// Waits for SIGTERM, SIGINT or the parent's end (`None`), or for a SIGHUP with a lane file that is right (`Some`).
+    async fn end(&mut self, file: &Path, hash: &str) -> Option<Box<Config>> {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return None,
+                _ = self.interrupt.recv() => return None,
+                () = self.parent_gone.cancelled() => return None,
+                _ = self.hang_up.recv() => {
+                    notify::reloading();
+                    match load(file) {
+                        Some(config) if *config.hash == *hash => notify::ready("the lane file has not changed"),
+                        Some(config) => return Some(Box::new(config)),
+                        None => notify::ready("the lane file is faulty; the lane goes on with the old one"),
+                    }
                 }
             }
         }

@@ -29,7 +29,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::field::FieldEvent;
+use crate::field::{FieldEvent, LinkHandle};
 use crate::journal::{Append, Draft, Journal, Seals, Stream};
 use crate::lane::{Act, Effect, Event, Interlock, Lane, Note, Order, Picture, Topic};
 use crate::notify::Beat;
@@ -172,12 +172,16 @@ impl Control {
         }
     }
 
-    /// Moves the lane until `stop` is cancelled.
+    /// Moves the lane until `stop` is cancelled, and hands the links back: they have last writes to do.
     ///
-    /// # Errors
-    /// When something cannot be kept: nothing moves on a decision that is not on disk, so the task takes a close
-    /// request back, ends, and the daemon starts anew from what the disk holds.
-    pub async fn run(mut self, stop: CancellationToken) -> Result<(), Unkept> {
+    /// The error says that something could not be kept: nothing moves on a decision that is not on disk, so the task
+    /// takes a close request back, ends, and the daemon starts anew from what the disk holds.
+    pub async fn run(mut self, stop: CancellationToken) -> (Vec<LinkHandle>, Result<(), Unkept>) {
+        let ended = self.serve(stop).await;
+        (self.parts.devices.links, ended)
+    }
+
+    async fn serve(&mut self, stop: CancellationToken) -> Result<(), Unkept> {
         self.publish();
         loop {
             let input = self.next(&stop).await;
@@ -268,15 +272,17 @@ impl Control {
                     return;
                 }
                 Step::Move(order) => self.order(order),
-                Step::Answer { ticket, reply } => {
-                    if let Some(caller) = self.waiting.remove(&ticket) {
-                        // A caller who left finds the outcome in the journal.
-                        let _ = caller.send(reply);
-                    }
-                }
+                Step::Answer { ticket, reply } => self.answer(ticket, reply),
                 Step::Forget(inspection) => self.forget(inspection),
                 Step::Taken(path) => take_away(path),
             }
+        }
+    }
+
+    fn answer(&mut self, ticket: u64, reply: Reply) {
+        if let Some(caller) = self.waiting.remove(&ticket) {
+            // A caller who left finds the outcome in the journal.
+            let _ = caller.send(reply);
         }
     }
 
@@ -502,7 +508,7 @@ impl Control {
     }
 
     /// Takes a close request back, lets records on their way become durable, and answers who waits for them.
-    async fn finish(mut self) -> Result<(), Unkept> {
+    async fn finish(&mut self) -> Result<(), Unkept> {
         self.protect(Order::CloseOff);
         let data = json!({ "step": self.parts.lane.view().step });
         let draft = Draft::new(Stream::Audit, "audit.stopped", "lane", self.parts.clock.wall(), data);
@@ -514,10 +520,9 @@ impl Control {
                     Step::Kept { ticket, .. } => ticket.await?,
                     // The lane is stopping: what has not moved by now is found unmoved, and recorded as asked.
                     Step::Move(order) => tracing::warn!(?order, "not given: the daemon stops"),
-                    Step::Answer { .. } | Step::Forget(_) | Step::Taken(_) => {
-                        self.queue.push_front(step);
-                        self.settle();
-                    }
+                    Step::Answer { ticket, reply } => self.answer(ticket, reply),
+                    Step::Forget(inspection) => self.forget(inspection),
+                    Step::Taken(path) => take_away(path),
                 }
             }
             Ok(())

@@ -10,11 +10,16 @@ use rumqttc::v5::{AsyncClient, Event, Incoming, MqttOptions};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+/// Hashes of a stream that are kept to know a record again.
+const KNOWN_MAX: usize = 4096;
+
 /// What the centre has received.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Received {
-    /// Newest sequence and hash by stream.
-    streams: BTreeMap<String, (u64, String)>,
+    /// The newest sequences of each stream and the hashes of their records.
+    streams: BTreeMap<String, BTreeMap<u64, String>>,
+    /// The lane has run before: what comes first follows from what an earlier centre received.
+    goes_on: bool,
     /// Records, each counted once.
     pub(super) records: u64,
     /// Records that came again, byte for byte.
@@ -31,31 +36,51 @@ impl Received {
             return;
         };
         let sequence = record["sequence"].as_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-        let (newest, hash) = self.streams.get(stream).cloned().unwrap_or((0, "0".repeat(64)));
-        if sequence <= newest {
+        let hash = hex::encode(Sha256::digest(payload));
+        let known = self.streams.entry(stream.to_owned()).or_default();
+        if let Some(other) = known.get(&sequence) {
             self.again += 1;
+            if *other != hash {
+                self.faults.push(format!("{stream}: {sequence} came twice and was not the same"));
+            }
             return;
         }
-        if sequence != newest + 1 {
-            self.faults.push(format!("{stream}: {sequence} came after {newest}"));
-        } else if record["prev"] != hash.as_str() {
-            self.faults.push(format!("{stream}: {sequence} does not follow from {newest}"));
+        match known.last_key_value() {
+            None if self.goes_on => {}
+            None if sequence != 1 || record["prev"] != "0".repeat(64) => {
+                self.faults.push(format!("{stream}: begins with {sequence}"))
+            }
+            Some((newest, _)) if sequence != newest + 1 => {
+                self.faults.push(format!("{stream}: {sequence} came after {newest}"));
+            }
+            Some((newest, before)) if record["prev"] != before.as_str() => {
+                self.faults.push(format!("{stream}: {sequence} does not follow from {newest}"));
+            }
+            None | Some(_) => {}
         }
         self.records += 1;
-        self.streams.insert(stream.to_owned(), (sequence, hex::encode(Sha256::digest(payload))));
+        known.insert(sequence, hash);
+        if known.len() > KNOWN_MAX {
+            known.pop_first();
+        }
     }
 
     /// Newest sequence of a stream.
     pub(super) fn newest(&self, stream: &str) -> u64 {
-        self.streams.get(stream).map_or(0, |(newest, _)| *newest)
+        self.streams.get(stream).and_then(BTreeMap::last_key_value).map_or(0, |(newest, _)| *newest)
     }
 }
 
 /// A shared view of what the centre has received.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Centre(Arc<Mutex<Received>>);
 
 impl Centre {
+    /// A centre for a lane that has run before (`goes_on`), or begins.
+    pub(super) fn new(goes_on: bool) -> Self {
+        Self(Arc::new(Mutex::new(Received { goes_on, ..Received::default() })))
+    }
+
     /// What it has received so far.
     pub(super) fn received(&self) -> Received {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -110,6 +135,26 @@ mod tests {
         received.take("alarm", &first);
         received.take("alarm", &record(2, &hex::encode(Sha256::digest(&first))));
         assert_eq!((received.records, received.again, received.faults.len()), (2, 1, 0));
+    }
+
+    #[test]
+    fn the_first_record_of_a_lane_that_goes_on_may_have_any_sequence_and_only_the_first() {
+        let mut received = Received { goes_on: true, ..Received::default() };
+        received.take("alarm", &record(7, &"1".repeat(64)));
+        assert!(received.faults.is_empty());
+        received.take("alarm", &record(9, &"1".repeat(64)));
+        assert_eq!(received.faults.len(), 1);
+        let mut received = Received::default();
+        received.take("alarm", &record(7, &"1".repeat(64)));
+        assert_eq!(received.faults.len(), 1);
+    }
+
+    #[test]
+    fn one_id_with_two_contents_is_seen() {
+        let mut received = Received::default();
+        received.take("alarm", &record(1, &"0".repeat(64)));
+        received.take("alarm", &record(1, &"1".repeat(64)));
+        assert!(received.faults[0].contains("not the same"));
     }
 
     #[test]

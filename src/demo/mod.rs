@@ -87,7 +87,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<Outcome, S
         .map_err(|error| explain("the simulated site cannot be served", error))?;
     let broker = start_broker(&options)?;
     write_lane_file(&paths, &broker, &gate, options.once).map_err(|error| explain("the lane file", error))?;
-    let centre = Centre::default();
+    let centre = Centre::new(paths.store().exists());
     let (host, port) = host_and_port(&broker)?;
     tokio::spawn(centre.clone().listen(host, port, ROOT.to_owned(), site_stop.clone()));
     let program = std::env::current_exe().map_err(|error| explain("the program's own path", error))?;

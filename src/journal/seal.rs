@@ -2,7 +2,8 @@
 //! erased.
 //!
 //! Each inspection has a random key; it lies in `keys/`, wrapped by the lane key. What is sealed is bound to its
-//! inspection and agency: moved to another one it does not open.
+//! inspection and agency: moved to another one it does not open. It is padded first: `unknown` is two letters longer
+//! than `clear`, and the length of a record is there for everybody to see.
 //!
 //! Erasing overwrites and removes the wrapped key. An SSD may keep the old bytes in spare blocks; they are of no use
 //! without the lane key.
@@ -20,6 +21,8 @@ use super::files::{make_dir, read_if_there, replace, sync_dir};
 
 const KEY: usize = 32;
 const NONCE: usize = 24;
+/// What is sealed is as long as the next multiple of this.
+const BLOCK: usize = 256;
 
 /// Why something cannot be sealed or opened.
 #[derive(Debug)]
@@ -109,13 +112,13 @@ impl Seals {
             Err(SealError::NoKey(_)) => self.make_key(inspection)?,
             key => key?,
         };
-        lock(&key, &bound(inspection, agency), secret).map(hex::encode)
+        lock(&key, &bound(inspection, agency), &padded(secret)).map(hex::encode)
     }
 
     /// Opens what [`Self::seal`] sealed for this inspection and agency.
     pub fn unseal(&self, inspection: &str, agency: &str, sealed: &str) -> Result<Vec<u8>, SealError> {
         let sealed = hex::decode(sealed).map_err(|_| SealError::Refused)?;
-        unlock(&self.key(inspection)?, &bound(inspection, agency), &sealed)
+        unpadded(unlock(&self.key(inspection)?, &bound(inspection, agency), &sealed)?)
     }
 
     /// Erases the inspection's key: nothing sealed for it can be opened again. Does nothing when there is none.
@@ -159,6 +162,19 @@ impl Seals {
 /// What a sealed text is tied to. Neither part can hold the separator.
 fn bound(inspection: &str, agency: &str) -> Vec<u8> {
     [inspection.as_bytes(), b"\0", agency.as_bytes()].concat()
+}
+
+/// One marking byte and zeros, as ISO/IEC 7816-4 pads.
+fn padded(secret: &[u8]) -> Vec<u8> {
+    let mut padded = [secret, &[0x80]].concat();
+    padded.resize(padded.len().next_multiple_of(BLOCK), 0);
+    padded
+}
+
+fn unpadded(mut padded: Vec<u8>) -> Result<Vec<u8>, SealError> {
+    let mark = padded.iter().rposition(|byte| *byte != 0).filter(|at| padded[*at] == 0x80);
+    padded.truncate(mark.ok_or(SealError::Refused)?);
+    Ok(padded)
 }
 
 fn cipher(key: &[u8]) -> Option<XChaCha20Poly1305> {
@@ -229,6 +245,18 @@ mod tests {
         let lane = fs::read(dir.path().join("lane.key")).unwrap();
         assert!(cipher(&fs::read(dir.path().join("keys/i1")).unwrap()).is_none());
         assert!(!fs::read(dir.path().join("keys/i1")).unwrap().windows(KEY).any(|window| window == lane));
+    }
+
+    #[test]
+    fn what_is_sealed_has_one_length_whatever_it_says_and_comes_back_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let seals = seals(dir.path());
+        let lengths = ["clear", "unknown", "", "0\u{80}\0\0"].map(|secret| {
+            let sealed = seals.seal("i1", "customs", secret.as_bytes()).unwrap();
+            assert_eq!(seals.unseal("i1", "customs", &sealed).unwrap(), secret.as_bytes());
+            sealed.len()
+        });
+        assert_eq!(lengths, [lengths[0]; 4]);
     }
 
     #[test]

@@ -5,14 +5,15 @@ plain SHA-256. Shares no line with the lane.
 
     python subscriber.py --host 127.0.0.1 --port 1883 --root eport/v1/CNTYN/G03 --count 100 --timeout 30 --out records.jsonl
 
-Prints `ready` once it is subscribed, and at its end one line of JSON that says what it saw. Exit status: 0 when
-`--count` records came (with `--count 0`: when the time was up) and every one was proved; 1 when something was wrong;
-2 when the call was wrong or the broker was not there.
+Prints `ready` once it is subscribed, at each SIGUSR1 the number of different records so far, and at its end one line of JSON that says what it saw. Exit status: 0 when
+`--count` records came (with `--count 0`: when the time was up or SIGTERM came) and every one was proved; 1 when
+something was wrong; 2 when the call was wrong or the broker was not there.
 """
 
 import argparse
 import hashlib
 import json
+import signal
 import sys
 import threading
 import time
@@ -108,6 +109,8 @@ def main():
     status = []
     enough = threading.Event()
     ready = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: enough.set())
+    signal.signal(signal.SIGUSR1, lambda *_: print(len(ledger.lines), flush=True))
 
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=args.client_id, protocol=mqtt.MQTTv5)
     if args.ca:

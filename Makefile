@@ -37,8 +37,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 help:
 	@sed -n '1,5s/^# \?//p' Makefile
 
-# The development profile: from nothing it is built in a third of the release profile's time, the dependencies are
-# optimised in it as well, and a lane needs little.
+# The development profile: the dependencies are optimised in it as well, a lane needs little, and from nothing a release
+# build of the embedded broker alone takes longer than all of this.
 demo: setup-demo
 	cargo run --locked -- demo $(DEMO_ARGS)
 

@@ -2,6 +2,7 @@
 //!
 //!     cargo bench --bench drain              # 200,000 records, three rounds
 //!     RECORDS=20000 cargo bench --bench drain
+#![allow(clippy::expect_used, clippy::unwrap_used)] // a test says by panicking what went wrong
 
 #[path = "../tests/uplink_site/mod.rs"]
 mod uplink_site;

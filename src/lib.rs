@@ -14,4 +14,5 @@ pub mod lane;
 pub mod notify;
 pub mod run;
 pub mod simulate;
+pub mod supervise;
 pub mod uplink;

@@ -23,6 +23,7 @@ use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, L
 use crate::journal::{self, Draft, EvidenceFiles, Gravity, Journal, OpenError, Options, Seals, Stream};
 use crate::lane::{Ids, Interlock, Lane, Memory, Picture, Recalled, recall};
 use crate::notify::{Progress, ready};
+use crate::supervise;
 use crate::uplink::{self, Address, DeviceHealth, DeviceState, JournalOwed, LaneStatus, TlsFiles};
 
 /// Events that may wait for the control task; a link goes on polling when they are full.
@@ -31,6 +32,8 @@ const EVENTS_WAITING_MAX: usize = 4096;
 const RECALLED_MAX: usize = 8;
 /// The control task is silent for no longer than this while it is well.
 const CONTROL_SILENCE: Duration = Duration::from_secs(4);
+/// A link has this long for its last writes.
+const LINK_END: Duration = Duration::from_secs(1);
 /// The uplink has this long to send what it has in hand.
 const UPLINK_END: Duration = Duration::from_secs(2);
 
@@ -119,6 +122,13 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
 
     let uplink_stop = CancellationToken::new();
     let (uplink_state, uplink) = start_uplink(&config, &journal, &scribe, &status, clock, &uplink_stop).await.unzip();
+    tokio::spawn(supervise::store(journal.clone(), clock, progress.clone()));
+    let watches: Vec<_> = devices
+        .links
+        .iter()
+        .map(|link| supervise::link(link.name().into(), link.stats().clone(), clock, progress.clone()))
+        .map(tokio::spawn)
+        .collect();
     let control = Control::new(Parts {
         clock,
         lane,
@@ -138,11 +148,16 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         beat: progress.task("control", CONTROL_SILENCE, clock.moment()),
     });
     ready(&format!("lane {}/{} is up", config.lane.port, config.lane.id));
-    let ended = control.run(stop).await;
+    let (links, ended) = control.run(stop).await;
 
     producers.cancel();
+    watches.iter().for_each(tokio::task::JoinHandle::abort);
     // A door that closes later would take away the socket of the run after this one.
     let _ = door.await;
+    // A pulse that has begun is ended, and a close request taken back, before anybody lets go of the barrier.
+    for link in links {
+        let _ = tokio::time::timeout(LINK_END, link.ended()).await;
+    }
     uplink_stop.cancel();
     if let Some(uplink) = uplink {
         let _ = tokio::time::timeout(UPLINK_END, uplink).await;

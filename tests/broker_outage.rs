@@ -193,7 +193,8 @@ async fn a_broker_that_is_killed_costs_only_what_it_had_taken_over_and_it_is_cou
     }
     let received = outage.centre.end();
     let came: BTreeSet<_> = received.records.iter().map(Vec::as_slice).collect();
-    let lost: Vec<_> = outage.journal[..outage.settled].iter().filter(|record| !came.contains(&*record.bytes)).collect();
+    let lost: Vec<_> =
+        outage.journal[..outage.settled].iter().filter(|record| !came.contains(&*record.bytes)).collect();
     let held: BTreeSet<_> = outage.journal.iter().map(|record| record.bytes.as_slice()).collect();
     assert!(came.is_subset(&held), "the centre has a record that the journal has not");
     println!(

@@ -30,7 +30,9 @@ fn place(records: &[&Record], kind: &str) -> Option<usize> {
 /// The opened verdicts by agency.
 fn verdicts<'a>(records: &[&'a Record]) -> BTreeMap<&'a str, &'a str> {
     let opened = records.iter().filter(|record| record.kind() == "inspection.verdict.opened");
-    opened.map(|record| (record.data()["agency"].as_str().unwrap(), record.data()["verdict"].as_str().unwrap())).collect()
+    opened
+        .map(|record| (record.data()["agency"].as_str().unwrap(), record.data()["verdict"].as_str().unwrap()))
+        .collect()
 }
 
 /// How an inspection went, by its records alone.
@@ -70,8 +72,9 @@ fn pictures_came_first(records: &[&Record], store: &Path) {
     let named = records[review].data()["pictures"].as_array().unwrap();
     assert!(!named.is_empty(), "the review opened without a picture");
     for name in named {
-        let pictured =
-            records[..review].iter().any(|record| record.kind() == "inspection.picture" && record.data()["sha256"] == *name);
+        let pictured = records[..review]
+            .iter()
+            .any(|record| record.kind() == "inspection.picture" && record.data()["sha256"] == *name);
         assert!(pictured, "{name} is not on record before the review");
         assert!(is_kept(store, name.as_str().unwrap()), "{name} is not in the store");
     }

@@ -255,11 +255,7 @@ fn a_lost_or_useless_index_is_built_anew_without_loss_and_without_an_alarm() {
 fn a_torn_snapshot_of_the_index_costs_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, said, _) = reopened(dir.path(), |dir| {
-        every_index_file(dir, |path| {
-            if path.file_name().unwrap().to_string_lossy().starts_with("snap.") {
-                fs::write(path, b"torn").unwrap();
-            }
-        });
+        fs::write(dir.join("index/snap.0000000000000400"), b"torn").unwrap();
     });
     assert_eq!((said.as_str(), journal.owed(&Stream::Alarm)), ("", 10));
     assert_eq!(proven(&journal, &Stream::Alarm), 50);

@@ -178,8 +178,10 @@ fn acknowledged_is_on_record(lines: &[Line], records: &[Record]) -> usize {
 
 /// The site never saw a relay before the order for it was on record, nor more often.
 fn moved_only_on_record(lines: &[Line], records: &[Record], order: &str) -> usize {
-    let seen: Vec<_> = lines.iter().filter(|(_, line)| line.contains(&format!("the site sees the {order} relay on"))).collect();
-    let asked: Vec<_> = of_kind(records, "arm.asked").into_iter().filter(|record| record.data()["order"] == order).collect();
+    let seen: Vec<_> =
+        lines.iter().filter(|(_, line)| line.contains(&format!("the site sees the {order} relay on"))).collect();
+    let asked: Vec<_> =
+        of_kind(records, "arm.asked").into_iter().filter(|record| record.data()["order"] == order).collect();
     for (before, (when, line)) in seen.iter().enumerate() {
         let on_record = asked.iter().filter(|record| record.time() <= *when).count();
         assert!(on_record > before, "{line}: it is number {}, and {on_record} were on record", before + 1);
@@ -194,7 +196,12 @@ fn one_content_each<'a>(all: impl Iterator<Item = &'a [u8]>) -> usize {
         let says: serde_json::Value = serde_json::from_slice(bytes).unwrap();
         let id = says["id"].as_str().unwrap().to_owned();
         if let Some(other) = known.insert(id, bytes) {
-            assert!(other == bytes, "two contents:\n{}\n{}", String::from_utf8_lossy(other), String::from_utf8_lossy(bytes));
+            assert!(
+                other == bytes,
+                "two contents:\n{}\n{}",
+                String::from_utf8_lossy(other),
+                String::from_utf8_lossy(bytes)
+            );
         }
     }
     known.len()

@@ -30,9 +30,7 @@ async fn running() -> (TempDir, Served<Gate>, Daemon) {
 }
 
 fn free(daemon: &Daemon) -> Value {
-    daemon.until("a free lane", |status| {
-        status["lane"]["step"] == "free" && status["lane"]["arm"]["state"] == "closed"
-    })
+    daemon.until("a free lane", |status| status["lane"]["step"] == "free" && status["lane"]["arm"]["state"] == "closed")
 }
 
 fn id(status: &Value) -> String {
@@ -156,7 +154,8 @@ async fn a_changed_lane_file_is_taken_at_sighup_by_the_same_process_in_the_same_
     daemon.end();
     proven(&store(dir.path()));
     let records = records(&store(dir.path()));
-    let hashes: Vec<_> = of_kind(&records, "audit.started").iter().map(|record| &record.data()["config_hash"]).collect();
+    let hashes: Vec<_> =
+        of_kind(&records, "audit.started").iter().map(|record| &record.data()["config_hash"]).collect();
     assert_eq!(hashes, [&before["about"]["config_hash"], &after["about"]["config_hash"]]);
 }
 
@@ -176,10 +175,14 @@ async fn a_second_daemon_is_refused_at_once_and_the_first_is_unharmed() {
     let (dir, gate, daemon) = running().await;
     let before = daemon.status().unwrap();
     for other in [dir.path().join("other.sock"), socket(dir.path())] {
-        let second = portside().args(["run", "-c"]).arg(lane_file(dir.path())).arg("--socket").arg(&other).output().unwrap();
+        let second =
+            portside().args(["run", "-c"]).arg(lane_file(dir.path())).arg("--socket").arg(&other).output().unwrap();
         let said = String::from_utf8_lossy(&second.stderr);
         assert_eq!(second.status.code(), Some(1), "{said}");
-        assert!(said.contains(if other == socket(dir.path()) { "already listens" } else { "cannot be opened" }), "{said}");
+        assert!(
+            said.contains(if other == socket(dir.path()) { "already listens" } else { "cannot be opened" }),
+            "{said}"
+        );
     }
     let inspection = half_judged(&daemon, &gate);
     let status = daemon.status().unwrap();
@@ -194,11 +197,7 @@ async fn a_second_daemon_is_refused_at_once_and_the_first_is_unharmed() {
 fn with_no_device_and_no_broker_the_daemon_is_ready_and_says_what_is_missing() {
     let dir = tempfile::tempdir().unwrap();
     let (nobody, no_broker) = (free_port(), free_port());
-    lane::write(
-        dir.path(),
-        ([127, 0, 0, 1], nobody).into(),
-        &lane::uplink(&format!("mqtt://127.0.0.1:{no_broker}")),
-    );
+    lane::write(dir.path(), ([127, 0, 0, 1], nobody).into(), &lane::uplink(&format!("mqtt://127.0.0.1:{no_broker}")));
     let daemon = Daemon::start(dir.path());
     let status = daemon.until("both are known to be missing", |status| {
         status["devices"][0]["state"] == "lost" && status["uplink"]["link"] == "offline"

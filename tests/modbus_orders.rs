@@ -1,4 +1,5 @@
 //! Orders on a misbehaving wire: what protects is repeated until it is confirmed, what moves is never asked twice.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test says what is missing by failing
 
 mod modbus_peer;
 
@@ -31,6 +32,16 @@ fn order(rig: &Rig, profile: &Profile, command: BarrierCommand, urgency: Urgency
 
 async fn outcome(receiver: oneshot::Receiver<Outcome>) -> Outcome {
     tokio::time::timeout(HANG, receiver).await.expect("no outcome came").expect("the link answers")
+}
+
+/// Waits until `holds`, looking again whenever anything else has run.
+async fn eventually(otherwise: &str, holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(HANG, wait).await.unwrap_or_else(|_| panic!("{otherwise}"));
 }
 
 /// Writes of `on` to a coil.
@@ -80,6 +91,32 @@ async fn a_stop_is_repeated_until_it_is_confirmed() {
 }
 
 #[tokio::test]
+async fn a_stop_that_a_dead_unit_never_confirms_leaves_turns_to_the_others() {
+    for act in [None, Some(Act::Close)] {
+        let drops = act.clone();
+        let peer = Peer::start(move |asked| match asked.unit {
+            1 => drops.iter().cloned().collect(),
+            _ => right(asked),
+        })
+        .await;
+        let (relay, other) = (shipped("barrier/generic-relay"), shipped("io/waveshare-8ch"));
+        let every = Duration::from_millis(20);
+        let devices = vec![device(0, 1, &relay, &[], every), device(1, 2, &other, &["di1"], every)];
+        let mut rig = Rig::start(peer.address, devices, Duration::from_millis(50));
+        let mut stop = order(&rig, &relay, BarrierCommand::Stop, STOP);
+        rig.until(|event| matches!(event, FieldEvent::Unconfirmed { attempts: 5.., .. }).then_some(())).await;
+        let before = peer.asked().len();
+        for _ in 0..40 {
+            rig.good("di1").await;
+        }
+        let asked = peer.asked();
+        let stops = switched_on(&asked[before..], 1);
+        assert!((1..=20).contains(&stops), "{stops} attempts beside 40 polls of the other");
+        assert!(stop.try_recv().is_err(), "a stop is never given up");
+    }
+}
+
+#[tokio::test]
 async fn a_stop_does_not_wait_for_a_poll_in_flight() {
     let mute = Arc::new(AtomicBool::new(false));
     let muted = mute.clone();
@@ -90,9 +127,7 @@ async fn a_stop_does_not_wait_for_a_poll_in_flight() {
     let rig = _rig;
     mute.store(true, SeqCst);
     let polled = peer.asked().len();
-    while peer.asked().iter().skip(polled).all(Asked::is_write) {
-        tokio::task::yield_now().await;
-    }
+    eventually("no poll came", || !peer.asked().iter().skip(polled).all(Asked::is_write)).await;
     assert_eq!(outcome(order(&rig, &profile, BarrierCommand::Stop, STOP)).await, Outcome::Written);
     assert_eq!(switched_on(&peer.asked(), 1), 1);
 }
@@ -163,9 +198,8 @@ async fn the_end_of_a_pulse_survives_the_loss_of_the_link() {
     .await;
     let (mut rig, profile) = relay(&peer, Duration::from_millis(50)).await;
     assert_eq!(outcome(order(&rig, &profile, BarrierCommand::Open, Urgency::Command)).await, Outcome::Written);
-    while ends.load(SeqCst) < 3 {
-        rig.good("opened").await;
-    }
+    eventually("the pulse was not ended", || ends.load(SeqCst) >= 3).await;
+    rig.good("opened").await;
     let asked = peer.asked();
     let off = asked
         .iter()
@@ -182,9 +216,8 @@ async fn a_link_that_ends_ends_its_pulses() {
     let (rig, profile) = relay(&peer, Duration::from_millis(100)).await;
     assert_eq!(outcome(order(&rig, &profile, BarrierCommand::Open, Urgency::Command)).await, Outcome::Written);
     rig.cancel.cancel();
-    while peer.asked().iter().filter(|asked| asked.pdu == [5, 0, 0, 0, 0]).count() < 2 {
-        tokio::task::yield_now().await;
-    }
+    let ended = || peer.asked().iter().filter(|asked| asked.pdu == [5, 0, 0, 0, 0]).count() >= 2;
+    eventually("the pulse was not ended", ended).await;
 }
 
 #[tokio::test]
@@ -198,7 +231,7 @@ async fn a_held_close_lives_by_its_renewals_and_dies_with_them() {
     let profile = shipped("barrier/generic-held");
     let devices = vec![device(0, 1, &profile, &["opened", "closed"], Duration::from_millis(10))];
     let mut rig = Rig::start(site.address(), devices, Duration::from_millis(200));
-    while rig.good("opened").await != Value::Bool(true) {}
+    rig.becomes("opened", Value::Bool(true)).await;
     for renewal in 0..5 {
         let close = order(&rig, &profile, BarrierCommand::Close { renewal }, Urgency::Command);
         assert_eq!(outcome(close).await, Outcome::Written);
@@ -218,12 +251,13 @@ async fn a_held_close_lives_by_its_renewals_and_dies_with_them() {
     // Asked anew and then never renewed: the module lets go by itself.
     let close = order(&rig, &profile, BarrierCommand::Close { renewal: 0 }, Urgency::Command);
     assert_eq!(outcome(close).await, Outcome::Written);
-    while site.with(|gate, now| {
-        gate.step(now);
-        gate.view().relays[2]
-    }) {
-        rig.good("opened").await;
-    }
+    let let_go = || {
+        site.with(|gate, now| {
+            gate.step(now);
+            !gate.view().relays[2]
+        })
+    };
+    eventually("the module held on to a request that nobody renewed", let_go).await;
     assert!(site.with(|gate, _| gate.view().arm) > 0.5, "it let go long before the arm was down");
 }
 
@@ -234,7 +268,7 @@ async fn a_gate_is_opened_through_a_pulse_and_a_lost_answer_does_not_open_it_twi
     let profile = shipped("barrier/generic-relay");
     let devices = vec![device(0, 1, &profile, &["opened", "closed"], Duration::from_millis(20))];
     let mut rig = Rig::start(site.address(), devices, Duration::from_millis(60));
-    while rig.good("closed").await != Value::Bool(true) {}
+    rig.becomes("closed", Value::Bool(true)).await;
     site.faults(|faults| faults.put(1, Fault::AnswerLost, Some(1)));
     let result = outcome(order(&rig, &profile, BarrierCommand::Open, Urgency::Command)).await;
     assert!(matches!(result, Outcome::Written | Outcome::NotSent(_)), "{result:?}");
@@ -243,6 +277,6 @@ async fn a_gate_is_opened_through_a_pulse_and_a_lost_answer_does_not_open_it_twi
         assert!(!site.with(|gate, _| gate.view().relays[0]));
         assert_eq!(outcome(order(&rig, &profile, BarrierCommand::Open, Urgency::Command)).await, Outcome::Written);
     }
-    while rig.good("opened").await != Value::Bool(true) {}
+    rig.becomes("opened", Value::Bool(true)).await;
     assert_eq!(site.with(|gate, _| gate.view().relays), [false; 3], "the pulse has ended");
 }

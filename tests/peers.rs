@@ -67,9 +67,7 @@ async fn a_full_passage_between_pymodbus_and_paho() {
     let mut board = Board { peer, written: Vec::new() };
     lane::write(dir.path(), ([127, 0, 0, 1], port).into(), &lane::uplink(&broker.url()));
     let daemon = Daemon::start(dir.path());
-    daemon.until("a free lane", |status| {
-        status["lane"]["step"] == "free" && status["lane"]["arm"]["seen"] == "closed"
-    });
+    daemon.until("a free lane", |status| status["lane"]["step"] == "free" && status["lane"]["arm"]["seen"] == "closed");
 
     board.inputs("01100");
     let status = daemon.step("unidentified");
@@ -129,7 +127,8 @@ async fn a_full_passage_between_pymodbus_and_paho() {
 
     proven(&store(dir.path()));
     let records = records(&store(dir.path()));
-    let story: Vec<_> = records.iter().filter(|record| record.subject() == inspection).map(|record| record.kind()).collect();
+    let story: Vec<_> =
+        records.iter().filter(|record| record.subject() == inspection).map(|record| record.kind()).collect();
     assert_eq!(
         story,
         [

@@ -1,4 +1,5 @@
 //! The uplink and the broker inside the daemon.
+#![allow(clippy::expect_used, clippy::unwrap_used)] // a test says by panicking what went wrong
 #![cfg(feature = "embedded-broker")]
 
 mod uplink_site;

@@ -1,4 +1,5 @@
 //! The uplink and the real journal: what is on disk reaches the centre, once, also over a restart.
+#![allow(clippy::expect_used, clippy::unwrap_used)] // a test says by panicking what went wrong
 
 mod uplink_site;
 

@@ -346,7 +346,7 @@ mod tests {
             let words = match encode(&point, &number).unwrap() {
                 Write::Register { address: 7, word } => vec![word],
                 Write::Registers { address: 7, words } => words,
-                other => panic!("{other:?}"),
+                other @ (Write::Coil { .. } | Write::Register { .. } | Write::Registers { .. }) => panic!("{other:?}"),
             };
             assert_eq!(decode(&point, Raw::Words(&words)).0, Some(number), "{lines}");
         }

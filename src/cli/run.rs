@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -29,6 +30,9 @@ pub(super) struct RunArgs {
     #[arg(long, hide = true)]
     end_with_stdin: bool,
 }
+
+/// Threads that wait for something outside are left behind after this long.
+const LAST_THREADS: Duration = Duration::from_millis(500);
 
 /// Why one run ended.
 enum Ended {
@@ -57,13 +61,16 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
         }
     };
     let mut next = config;
-    loop {
+    let ended = loop {
         match runtime.block_on(once(args, next, &mut told)) {
-            Ended::Stopped => return ExitCode::SUCCESS,
+            Ended::Stopped => break ExitCode::SUCCESS,
             Ended::Reload(config) => next = *config,
-            Ended::Failed => return ExitCode::FAILURE,
+            Ended::Failed => break ExitCode::FAILURE,
         }
-    }
+    };
+    // A name that is still being resolved must not hold the end up.
+    runtime.shutdown_timeout(LAST_THREADS);
+    ended
 }
 
 async fn once(args: &RunArgs, config: Config, told: &mut Told) -> Ended {
@@ -77,7 +84,7 @@ async fn once(args: &RunArgs, config: Config, told: &mut Told) -> Ended {
     let env = Environment { config, socket, lane_key, clock, progress };
     let mut running = tokio::spawn(run::run_once(env, stop.clone()));
     let ended = tokio::select! {
-        ended = told.to_end(&args.config, &hash) => {
+        ended = told.end(&args.config, &hash) => {
             if ended.is_none() {
                 // Not at a reload: a service that says so is ended by systemd.
                 notify::stopping("the lane is stopping");
@@ -144,7 +151,7 @@ impl Told {
     }
 
     /// Waits for SIGTERM, SIGINT or the parent's end (`None`), or for a SIGHUP with a lane file that is right (`Some`).
-    async fn to_end(&mut self, file: &Path, hash: &str) -> Option<Box<Config>> {
+    async fn end(&mut self, file: &Path, hash: &str) -> Option<Box<Config>> {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return None,

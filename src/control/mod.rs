@@ -29,7 +29,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::field::FieldEvent;
+use crate::field::{FieldEvent, LinkHandle};
 use crate::journal::{Append, Draft, Journal, Seals, Stream};
 use crate::lane::{Act, Effect, Event, Interlock, Lane, Note, Order, Picture, Topic};
 use crate::notify::Beat;
@@ -163,12 +163,16 @@ impl Control {
         }
     }
 
-    /// Moves the lane until `stop` is cancelled.
+    /// Moves the lane until `stop` is cancelled, and hands the links back: they have last writes to do.
     ///
-    /// # Errors
-    /// When something cannot be kept: nothing moves on a decision that is not on disk, so the task takes a close
-    /// request back, ends, and the daemon starts anew from what the disk holds.
-    pub async fn run(mut self, stop: CancellationToken) -> Result<(), Unkept> {
+    /// The error says that something could not be kept: nothing moves on a decision that is not on disk, so the task
+    /// takes a close request back, ends, and the daemon starts anew from what the disk holds.
+    pub async fn run(mut self, stop: CancellationToken) -> (Vec<LinkHandle>, Result<(), Unkept>) {
+        let ended = self.serve(stop).await;
+        (self.parts.devices.links, ended)
+    }
+
+    async fn serve(&mut self, stop: CancellationToken) -> Result<(), Unkept> {
         self.publish();
         loop {
             let input = self.next(&stop).await;
@@ -488,7 +492,7 @@ impl Control {
     }
 
     /// Takes a close request back, lets records on their way become durable, and answers who waits for them.
-    async fn finish(mut self) -> Result<(), Unkept> {
+    async fn finish(&mut self) -> Result<(), Unkept> {
         self.protect(Order::CloseOff);
         let data = json!({ "step": self.parts.lane.view().step });
         let draft = Draft::new(Stream::Audit, "audit.stopped", "lane", self.parts.clock.wall(), data);

@@ -47,7 +47,9 @@ impl Received {
         }
         match known.last_key_value() {
             None if self.goes_on => {}
-            None if sequence != 1 || record["prev"] != "0".repeat(64) => self.faults.push(format!("{stream}: begins with {sequence}")),
+            None if sequence != 1 || record["prev"] != "0".repeat(64) => {
+                self.faults.push(format!("{stream}: begins with {sequence}"))
+            }
             Some((newest, _)) if sequence != newest + 1 => {
                 self.faults.push(format!("{stream}: {sequence} came after {newest}"));
             }

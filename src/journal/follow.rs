@@ -17,11 +17,15 @@ use super::index::{BATCH, Entry, Index, IndexError};
 use super::record::Record;
 use super::recover::stream_of;
 use super::segment::{self, FIRST};
-use super::shared::Shared;
+use super::shared::{Shared, State};
 use super::stream::Stream;
 
-/// An index that failed this often in a row is given up until the journal is opened again.
+/// An index on disk that failed this often in a row is kept in memory until the journal is opened again.
 const ATTEMPTS: u32 = 5;
+
+/// Records gather this long before they enter the index, unless somebody wants to read: entering each alone would
+/// write twice what the log itself writes.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// The index in use, and what outlives it.
 #[derive(Debug)]
@@ -80,18 +84,27 @@ enum Stop {
 
 impl Work {
     fn run(self) {
-        let mut failures = 0;
+        let (mut failures, mut furthest) = (0, Spot::ZERO);
         loop {
-            let before = self.shared.state().indexed;
             let why = match self.follow() {
                 Stop::Closed => break,
                 Stop::Index(error) => error.to_string(),
                 Stop::Log(error) => error.to_string(),
             };
-            failures = if self.shared.state().indexed > before { 1 } else { failures + 1 };
+            // On a full disk each attempt gets to the same place: only going further than ever is a new beginning.
+            let reached = self.shared.state().indexed;
+            failures = if reached > furthest { 1 } else { failures + 1 };
+            furthest = furthest.max(reached);
             tracing::warn!(%why, failures, "the journal's index is useless: building it anew from the log");
             self.begin_anew();
-            if failures >= ATTEMPTS {
+            if failures == ATTEMPTS {
+                tracing::error!(%why, "the journal's index cannot be kept on disk: it is kept in memory");
+                self.shelf.put(None);
+                Index::remove(&self.shared.dir.join("index"));
+                self.shelf.put(Some(Index::in_memory(self.shelf.epoch)));
+                continue;
+            }
+            if failures > ATTEMPTS {
                 tracing::error!(%why, "the journal's index cannot be built: records are kept but cannot be read here");
                 self.shared.change(|state| state.index_down = true);
                 self.shared.wait(|state| state.closed);
@@ -105,15 +118,16 @@ impl Work {
 
     /// Keeps the index complete up to what is durable, until something is wrong.
     fn follow(&self) -> Stop {
-        let mut at = match self.shelf.ask(Index::watermark) {
-            Some(Ok(mark)) => mark.unwrap_or(Spot::new(1, FIRST)),
-            Some(Err(error)) => return Stop::Index(error),
-            None => return Stop::Index(IndexError::gone()),
+        let mut at = match self.begin() {
+            Ok(at) => at,
+            Err(stop) => return stop,
         };
-        self.shared.change(|state| state.indexed = at);
         loop {
-            let state = self.shared.wait(|state| state.closed || state.index_failed || state.durable > at);
+            let urgent = |state: &State| state.closed || state.index_failed || (state.wanted > 0 && state.durable > at);
+            self.shared.wait(|state| urgent(state) || state.durable > at);
+            let state = self.shared.wait_at_most(GATHER, urgent);
             if state.closed {
+                self.finish(at, state.durable);
                 return Stop::Closed;
             }
             if state.index_failed {
@@ -123,6 +137,30 @@ impl Work {
                 Ok(reached) => at = reached,
                 Err(stop) => return stop,
             }
+        }
+    }
+
+    /// Where the index goes on. One that begins says so, lest the next start take it for a useless one.
+    fn begin(&self) -> Result<Spot, Stop> {
+        let first = Spot::new(1, FIRST);
+        let at = match self.shelf.ask(Index::watermark) {
+            Some(Ok(Some(mark))) => mark,
+            Some(Ok(None)) => {
+                self.put(&[], first)?;
+                let _ = self.shelf.ask(Index::flush);
+                first
+            }
+            Some(Err(error)) => return Err(Stop::Index(error)),
+            None => return Err(Stop::Index(IndexError::gone())),
+        };
+        self.shared.change(|state| state.indexed = at);
+        Ok(at)
+    }
+
+    /// At the end what gathered still enters the index, unless that is much: a stop must not take long.
+    fn finish(&self, at: Spot, durable: Spot) {
+        if at.segment() == durable.segment() {
+            let _ = self.add(at, durable);
         }
     }
 
@@ -156,10 +194,6 @@ impl Work {
     }
 
     fn put(&self, entries: &[Entry], upto: Spot) -> Result<(), Stop> {
-        let state = self.shared.state();
-        if state.closed {
-            return Err(Stop::Closed);
-        }
         match self.shelf.ask(|index| index.add(entries, upto)) {
             Some(Ok(())) => {
                 self.shared.change(|state| state.indexed = upto);

@@ -17,8 +17,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
 
 use uuid::Uuid;
 
@@ -58,6 +60,8 @@ impl fmt::Display for IndexError {
     }
 }
 
+/// Looks at a key and its value and says whether to go on.
+type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 /// A key and its value.
 type Chunk = (Vec<u8>, Vec<u8>);
 
@@ -74,8 +78,79 @@ pub(super) struct Entry {
 /// The open index.
 #[derive(Debug)]
 pub(super) struct Index {
-    db: sled::Db,
+    db: Db,
     epoch: Uuid,
+}
+
+/// Where the index is kept.
+#[derive(Debug)]
+enum Db {
+    Disk(sled::Db),
+    /// In a full or broken volume, where sled opens nothing: the lane still has to read its own records.
+    Memory(RwLock<BTreeMap<Vec<u8>, Vec<u8>>>),
+}
+
+impl Db {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
+        match self {
+            Self::Disk(db) => guarded(|| db.get(key)).map(|value| value.map(|value| value.to_vec())),
+            Self::Memory(map) => Ok(map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()),
+        }
+    }
+
+    /// All of `changes` or none.
+    fn put(&self, changes: BTreeMap<Vec<u8>, Vec<u8>>) -> Result<(), IndexError> {
+        match self {
+            Self::Disk(db) => {
+                let mut batch = sled::Batch::default();
+                changes.into_iter().for_each(|(key, value)| batch.insert(key, value));
+                guarded(|| db.apply_batch(batch))
+            }
+            Self::Memory(map) => {
+                map.write().unwrap_or_else(PoisonError::into_inner).extend(changes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Shows `visit` what lies in `range`, in order, until it says `Break`.
+    fn ascend(&self, range: RangeInclusive<Vec<u8>>, visit: &mut Visit<'_>) -> Result<(), IndexError> {
+        match self {
+            Self::Disk(db) => guarded(|| {
+                for entry in db.range(range) {
+                    let (key, value) = entry?;
+                    if visit(&key, &value).is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            }),
+            Self::Memory(map) => {
+                let map = map.read().unwrap_or_else(PoisonError::into_inner);
+                let _ = map.range(range).try_for_each(|(key, value)| visit(key, value));
+                Ok(())
+            }
+        }
+    }
+
+    /// The last `max` entries in `range`, last first.
+    fn descend(&self, range: RangeInclusive<Vec<u8>>, max: usize) -> Result<Vec<Chunk>, IndexError> {
+        match self {
+            Self::Disk(db) => guarded(|| {
+                let entries = db.range(range).rev().take(max);
+                entries.map(|entry| entry.map(|(key, value)| (key.to_vec(), value.to_vec()))).collect()
+            }),
+            Self::Memory(map) => {
+                let map = map.read().unwrap_or_else(PoisonError::into_inner);
+                Ok(map.range(range).rev().take(max).map(|(key, value)| (key.clone(), value.clone())).collect())
+            }
+        }
+    }
+}
+
+/// Every key that begins with `prefix`; after it come numbers of eight bytes at most.
+fn under(prefix: &[u8]) -> RangeInclusive<Vec<u8>> {
+    prefix.to_vec()..=[prefix, &[0xff; 9]].concat()
 }
 
 impl Index {
@@ -90,7 +165,12 @@ impl Index {
                 open_db(dir)?
             }
         };
-        Ok(Self { db, epoch })
+        Ok(Self { db: Db::Disk(db), epoch })
+    }
+
+    /// An empty index that lives as long as the process.
+    pub(super) fn in_memory(epoch: Uuid) -> Self {
+        Self { db: Db::Memory(RwLock::default()), epoch }
     }
 
     /// Moves a useless index aside. Only the last one is kept, for whoever wants to know why: it holds no evidence.
@@ -103,9 +183,15 @@ impl Index {
         }
     }
 
+    /// Removes the index and the one set aside: on a full disk their space is worth more than they are.
+    pub(super) fn remove(dir: &Path) {
+        let _ = fs::remove_dir_all(dir);
+        let _ = fs::remove_dir_all(dir.with_extension("set-aside"));
+    }
+
     /// Up to where the index is complete; `None` for one that is empty or of another epoch.
     pub(super) fn watermark(&self) -> Result<Option<Spot>, IndexError> {
-        let value = guarded(|| self.db.get(b"w"))?;
+        let value = self.db.get(b"w")?;
         Ok(value.and_then(|value| {
             let (epoch, spot) = value.split_at_checked(16)?;
             let spot = u64::from_be_bytes(spot.try_into().ok()?);
@@ -129,17 +215,13 @@ impl Index {
         }
         let mark = [&self.epoch.as_bytes()[..], &upto.to_u64().to_be_bytes()].concat();
         changes.insert(b"w".to_vec(), mark);
-        let mut batch = sled::Batch::default();
-        for (key, value) in changes {
-            batch.insert(key, value);
-        }
-        guarded(|| self.db.apply_batch(batch))
+        self.db.put(changes)
     }
 
     /// Enters an inspection into the list by age, at its first record.
     fn first_of(&self, changes: &mut BTreeMap<Vec<u8>, Vec<u8>>, subject: &str, at: Spot) -> Result<(), IndexError> {
         let key = [b"f", subject.as_bytes()].concat();
-        if !changes.contains_key(&key) && guarded(|| self.db.get(&key))?.is_none() {
+        if !changes.contains_key(&key) && self.db.get(&key)?.is_none() {
             changes.insert([&b"n"[..], &at.to_u64().to_be_bytes()].concat(), subject.as_bytes().to_vec());
             changes.insert(key, Vec::new());
         }
@@ -170,26 +252,19 @@ impl Index {
         if let Some((key, value)) = changed {
             return Ok(Some((key.clone(), value.clone())));
         }
-        let stored = guarded(|| self.db.scan_prefix(prefix).next_back().transpose())?;
-        Ok(stored.map(|(key, value)| (key.to_vec(), value.to_vec())))
+        Ok(self.db.descend(under(prefix), 1)?.pop())
     }
 
     /// Sequences and places of a stream's records from `from` on, at most `max`.
     pub(super) fn stream(&self, stream: &Stream, from: u64, max: usize) -> Result<Vec<(u64, Spot)>, IndexError> {
         let prefix = stream_prefix(stream);
         let key = [&prefix[..], &from.to_be_bytes()].concat();
-        let first = guarded(|| self.db.range(prefix.clone()..=key.clone()).next_back().transpose())?;
-        let start = first.map_or(key, |(key, _)| key.to_vec());
+        let first = self.db.descend(prefix.clone()..=key.clone(), 1)?.pop();
+        let start = first.map_or(key, |(key, _)| key);
         let mut found = Vec::new();
-        guarded(|| {
-            for chunk in self.db.range(start.clone()..) {
-                let (key, value) = chunk?;
-                if !key.starts_with(&prefix) || found.len() >= max {
-                    break;
-                }
-                found.extend(pairs(&value).filter(|(sequence, _)| *sequence >= from));
-            }
-            Ok(())
+        self.db.ascend(start..=under(&prefix).into_inner().1, &mut |_, value| {
+            found.extend(pairs(value).filter(|(sequence, _)| *sequence >= from));
+            if found.len() < max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         found.truncate(max);
         Ok(found)
@@ -197,47 +272,49 @@ impl Index {
 
     /// First and last sequence of a stream.
     pub(super) fn ends(&self, stream: &Stream) -> Result<Option<(u64, u64)>, IndexError> {
-        let prefix = stream_prefix(stream);
-        let first = guarded(|| self.db.scan_prefix(&prefix).next().transpose())?;
-        let last = guarded(|| self.db.scan_prefix(&prefix).next_back().transpose())?;
-        Ok(first.zip(last).and_then(|((_, first), (_, last))| Some((pairs(&first).next()?.0, pairs(&last).last()?.0))))
+        let range = under(&stream_prefix(stream));
+        let mut first = None;
+        self.db.ascend(range.clone(), &mut |_, value| {
+            first = pairs(value).next();
+            ControlFlow::Break(())
+        })?;
+        let last = self.db.descend(range, 1)?.pop().and_then(|(_, value)| pairs(&value).last());
+        Ok(first.zip(last).map(|((first, _), (last, _))| (first, last)))
     }
 
     /// Places of the records that belong to an inspection, in order.
     pub(super) fn subject(&self, subject: &str) -> Result<Vec<Spot>, IndexError> {
-        let prefix = subject_prefix(subject);
         let mut found = Vec::new();
-        guarded(|| {
-            for chunk in self.db.scan_prefix(&prefix) {
-                found.extend(chunk?.1.chunks_exact(8).map(spot));
-            }
-            Ok(())
+        self.db.ascend(under(&subject_prefix(subject)), &mut |_, value| {
+            found.extend(value.chunks_exact(8).map(spot));
+            ControlFlow::Continue(())
         })?;
         Ok(found)
     }
 
     /// The youngest inspections, youngest first.
     pub(super) fn subjects(&self, max: usize) -> Result<Vec<String>, IndexError> {
-        guarded(|| {
-            let names = self.db.scan_prefix(b"n").rev().take(max);
-            names.map(|entry| entry.map(|(_, name)| String::from_utf8_lossy(&name).into_owned())).collect()
-        })
+        let names = self.db.descend(under(b"n"), max)?;
+        Ok(names.into_iter().map(|(_, name)| String::from_utf8_lossy(&name).into_owned()).collect())
     }
 
     /// The next sequence owed, as last remembered.
     pub(super) fn owed(&self, stream: &Stream) -> Result<Option<u64>, IndexError> {
-        let value = guarded(|| self.db.get(owed_key(stream)))?;
-        Ok(value.and_then(|value| Some(u64::from_be_bytes(value.as_ref().try_into().ok()?))))
+        let value = self.db.get(&owed_key(stream))?;
+        Ok(value.and_then(|value| Some(u64::from_be_bytes(value.try_into().ok()?))))
     }
 
     /// Remembers the next sequence owed. A power cut may undo it; then records are sent again.
     pub(super) fn set_owed(&self, stream: &Stream, next: u64) -> Result<(), IndexError> {
-        guarded(|| self.db.insert(owed_key(stream), &next.to_be_bytes())).map(drop)
+        self.db.put(BTreeMap::from([(owed_key(stream), next.to_be_bytes().to_vec())]))
     }
 
     /// Hands what is in memory to the system.
     pub(super) fn flush(&self) -> Result<(), IndexError> {
-        guarded(|| self.db.flush()).map(drop)
+        match &self.db {
+            Db::Disk(db) => guarded(|| db.flush()).map(drop),
+            Db::Memory(_) => Ok(()),
+        }
     }
 }
 

@@ -252,16 +252,12 @@ fn open_index(dir: &Path, epoch: Uuid, end: Spot, findings: &mut Vec<Finding>) -
     let opened = Index::open(&path, epoch).and_then(|index| index.watermark().map(|mark| (index, mark)));
     let why = match opened {
         Ok((index, Some(mark))) if mark <= end => return Some(index),
-        Ok((index, None)) => {
-            if has_records {
-                let state = if was_there { "empty or of another epoch" } else { "missing" };
-                findings.push(Finding::note(format!("the index was {state}: it is built from the log")));
-            }
-            if !was_there || !has_records {
-                return Some(index);
-            }
-            "it was empty or of another epoch".to_owned()
+        Ok((index, None)) if !has_records => return Some(index),
+        Ok((index, None)) if !was_there => {
+            findings.push(Finding::note("the index was missing: it is built from the log".to_owned()));
+            return Some(index);
         }
+        Ok((_, None)) => "it was empty or of another epoch".to_owned(),
         Ok((_, Some(_))) => "it knows more than the log".to_owned(),
         Err(error) => error.to_string(),
     };

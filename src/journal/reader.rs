@@ -179,9 +179,11 @@ impl Reader {
     fn answered<T>(&self, ask: impl Fn(&Self) -> Result<T, Failure>) -> Result<T, ReadError> {
         loop {
             let durable = self.shared.state().durable;
+            self.shared.change(|state| state.wanted += 1);
             let state = self
                 .shared
                 .wait(|state| state.closed || state.index_down || (state.indexed >= durable && !state.index_failed));
+            self.shared.change(|state| state.wanted -= 1);
             if state.closed {
                 return Err(ReadError::Closed);
             }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use super::frame::Spot;
 
@@ -27,6 +28,8 @@ pub(super) struct State {
     pub(super) durable: Spot,
     /// Everything before this is in the index.
     pub(super) indexed: Spot,
+    /// Readers that wait for the index.
+    pub(super) wanted: usize,
     /// The index gave an answer that cannot be right, or none: it has to be built anew.
     pub(super) index_failed: bool,
     /// It was given up.
@@ -52,6 +55,7 @@ impl Shared {
             state: Mutex::new(State {
                 durable,
                 indexed: Spot::ZERO,
+                wanted: 0,
                 index_failed: false,
                 index_down: false,
                 closed: false,
@@ -100,6 +104,13 @@ impl Shared {
         while !ready(&state) {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        *state
+    }
+
+    /// As [`Self::wait`], but no longer than `most`.
+    pub(super) fn wait_at_most(&self, most: Duration, ready: impl Fn(&State) -> bool) -> State {
+        let waited = self.changed.wait_timeout_while(self.lock(), most, |state| !ready(state));
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         *state
     }
 

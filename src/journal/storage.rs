@@ -143,7 +143,8 @@ impl Storage {
         let _ = self.write_head(Closing::Yes);
         let Self { follower, lock, .. } = self;
         follower.stop();
-        drop(lock);
+        // Said outright: a child process that another thread is just starting holds a copy of the file until its exec.
+        let _ = lock.unlock();
         if let Some(closed) = closing {
             let _ = closed.send(());
         }

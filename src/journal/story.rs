@@ -77,7 +77,8 @@ fn words(kind: &str) -> String {
 }
 
 /// What a person looks for first, in this order.
-const GIST: [&str; 14] = [
+const GIST: [&str; 15] = [
+    "act",
     "identity",
     "agency",
     "officer",

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use portside_devices::kind::Closes;
 use serde_json::json;
 
-use super::arm::{Position, Withdrawal};
+use super::arm::Withdrawal;
+use super::contacts::Position;
+use super::decision::opened;
 use super::inspection::{Grounds, Inspection, Lift, Reason, Sameness, Step, Way};
 use super::lane::{Lane, License};
-use super::passage::opened;
 use super::record::person;
 use super::review::{HoldReason, Standing};
 use super::settings::Place;

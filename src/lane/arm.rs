@@ -28,8 +28,10 @@ use std::time::Duration;
 
 use portside_devices::kind::Closes;
 use portside_devices::moment::Moment;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::contacts::{Contacts, Position};
+use super::fault::Fault;
 use super::settings::{self, Settings};
 use super::{ArmContact, Contact};
 
@@ -39,73 +41,6 @@ const BOTH_AFTER: Duration = Duration::from_millis(250);
 const FORCED_AFTER: Duration = Duration::from_millis(150);
 /// An arm whose close was taken back may reach its limit by its own mass within this time.
 const COAST: Duration = Duration::from_millis(1_000);
-
-/// Where the limits show the arm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Position {
-    /// A limit is unreadable.
-    Unknown,
-    /// At the closed limit.
-    Closed,
-    /// At neither limit.
-    Between,
-    /// At the opened limit.
-    Open,
-    /// At both, which cannot be.
-    Both,
-}
-
-impl Position {
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Closed => "closed",
-            Self::Between => "between",
-            Self::Open => "open",
-            Self::Both => "both_limits",
-        }
-    }
-}
-
-/// What latched a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    DidNotLeave,
-    DidNotArrive,
-    CameBack,
-    Forced,
-    BothLimits,
-    Astray,
-    Operator,
-}
-
-impl Fault {
-    /// Kind of the alarm record.
-    pub(super) const fn alarm(self) -> &'static str {
-        match self {
-            Self::DidNotLeave => "alarm.arm_did_not_leave",
-            Self::DidNotArrive => "alarm.arm_did_not_arrive",
-            Self::CameBack => "alarm.arm_came_back",
-            Self::Forced => "alarm.arm_forced",
-            Self::BothLimits => "alarm.arm_both_limits",
-            Self::Astray => "alarm.arm_astray",
-            Self::Operator => "alarm.arm_fault",
-        }
-    }
-
-    /// Code in the view.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::DidNotLeave => "arm_did_not_leave",
-            Self::DidNotArrive => "arm_did_not_arrive",
-            Self::CameBack => "arm_came_back",
-            Self::Forced => "arm_forced",
-            Self::BothLimits => "arm_both_limits",
-            Self::Astray => "arm_astray",
-            Self::Operator => "arm_fault",
-        }
-    }
-}
 
 /// The arm's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,30 +80,13 @@ pub(super) enum Withdrawal {
     Reverse,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Wire {
-    says: Contact,
-    since: Moment,
-    read: Option<Moment>,
-}
-
-const CONTACTS: [ArmContact; 6] = [
-    ArmContact::Opened,
-    ArmContact::Closed,
-    ArmContact::Protection,
-    ArmContact::Fault,
-    ArmContact::EmergencyOpen,
-    ArmContact::StopPressed,
-];
-
 /// The arm.
 #[derive(Clone, Debug)]
 pub(super) struct Arm {
     state: State,
     seen: Position,
-    wires: [Wire; 6],
+    contacts: Contacts,
     about: settings::Arm,
-    stale_after: Duration,
     renew_every: Duration,
 }
 
@@ -177,9 +95,8 @@ impl Arm {
         Self {
             state: State::Boot,
             seen: Position::Unknown,
-            wires: [Wire { says: Contact::Unknown, since: Moment::START, read: None }; 6],
+            contacts: Contacts::new(settings.stale_after),
             about: settings.arm.clone(),
-            stale_after: settings.stale_after,
             renew_every: settings.renew_every,
         }
     }
@@ -230,15 +147,14 @@ impl Arm {
         }
     }
 
+    /// True when the contact says what it said before; notes that it was read.
+    pub(super) fn repeats(&mut self, now: Moment, contact: ArmContact, says: Contact) -> bool {
+        self.contacts.repeats(now, contact, says)
+    }
+
     /// Takes a reading; `News` where its edge alone is news.
     pub(super) fn read(&mut self, now: Moment, contact: ArmContact, says: Contact) -> Option<News> {
-        let wire = &mut self.wires[place(contact)];
-        wire.read = Some(now);
-        if wire.says == says {
-            return None;
-        }
-        let before = std::mem::replace(&mut wire.says, says);
-        wire.since = now;
+        let before = self.contacts.read(now, contact, says)?;
         let closing = self.closing();
         match (contact, says) {
             (_, Contact::Unknown) => Some(News::Lost(contact)).filter(|_| before != Contact::Unknown),
@@ -270,13 +186,7 @@ impl Arm {
 
     /// The next contact that has been silent for too long; it is unknown from here on.
     pub(super) fn expire(&mut self, now: Moment) -> Option<News> {
-        let silent = |wire: &Wire| {
-            wire.says != Contact::Unknown && wire.read.is_some_and(|read| now.since(read) >= self.stale_after)
-        };
-        let found = self.wires.iter().position(silent)?;
-        self.wires[found].says = Contact::Unknown;
-        self.wires[found].since = now;
-        Some(News::Lost(CONTACTS[found]))
+        self.contacts.expire(now).map(News::Lost)
     }
 
     /// Follows the limits and the time by one arrow of the diagram. Call until `None`.
@@ -306,8 +216,13 @@ impl Arm {
             (State::Astray { since, told: false, .. }, Position::Between) if now >= since + self.patience() => {
                 return Some(self.fault(Fault::Astray));
             }
-            (State::Opening { .. }, Position::Open) => self.state = State::Open,
-            (State::Opening { since }, _) if now >= since + self.patience() => {
+            // Seen since it was asked: an arm that stood open before has yet to show that it obeys.
+            (State::Opening { since }, Position::Open) if self.contacts.read_after(ArmContact::Opened, since) => {
+                self.state = State::Open;
+            }
+            (State::Opening { since }, Position::Unknown | Position::Closed | Position::Between | Position::Both)
+                if now >= since + self.patience() =>
+            {
                 return Some(self.fault(Self::late(position == Position::Closed)));
             }
             (State::Closing { .. }, Position::Closed) => self.state = State::Closed,
@@ -388,9 +303,16 @@ impl Arm {
         }
     }
 
-    /// The order did not reach the device: nothing is asked any more.
-    pub(super) fn not_ordered(&mut self, now: Moment) {
-        if matches!(self.state, State::Opening { .. } | State::Closing { .. }) {
+    /// The order to open did not reach the device. Word of it can come late: a close asked since goes on.
+    pub(super) fn not_opened(&mut self, now: Moment) {
+        if matches!(self.state, State::Opening { .. }) {
+            self.land(now, self.position());
+        }
+    }
+
+    /// The order to close did not reach the device: nothing is asked any more.
+    pub(super) fn not_closed(&mut self, now: Moment) {
+        if self.closing() {
             self.land(now, self.position());
         }
     }
@@ -433,7 +355,7 @@ impl Arm {
             (ArmContact::EmergencyOpen, "emergency button"),
             (ArmContact::Fault, "operator fault"),
         ] {
-            if self.contact(contact) == Contact::On {
+            if self.contacts.says(contact) == Contact::On {
                 return Err(what);
             }
         }
@@ -471,7 +393,7 @@ impl Arm {
 
     /// What the contacts say against closing, apart from where the arm stands.
     pub(super) fn doubt(&self) -> Option<&'static str> {
-        let says = |contact| self.contact(contact);
+        let says = |contact| self.contacts.says(contact);
         if self.about.has_protection && says(ArmContact::Protection) != Contact::On {
             return Some("protection_not_ready");
         }
@@ -493,31 +415,21 @@ impl Arm {
     }
 
     pub(super) fn position(&self) -> Position {
-        match (self.contact(ArmContact::Opened), self.contact(ArmContact::Closed)) {
-            (Contact::Unknown, _) | (_, Contact::Unknown) => Position::Unknown,
-            (Contact::On, Contact::Off) => Position::Open,
-            (Contact::Off, Contact::On) => Position::Closed,
-            (Contact::Off, Contact::Off) => Position::Between,
-            (Contact::On, Contact::On) => Position::Both,
-        }
+        self.contacts.position()
     }
 
     /// Both limits have been read at least once.
     pub(super) fn limits_read(&self) -> bool {
-        self.wires[..2].iter().all(|wire| wire.read.is_some())
+        self.contacts.limits_read()
     }
 
     /// What the contacts that have been read say, for records.
     pub(super) fn vector(&self) -> Value {
-        let read = CONTACTS.iter().zip(&self.wires).filter(|(_, wire)| wire.read.is_some());
-        let each = read.map(|(contact, wire)| (contact_word(*contact).to_owned(), Value::from(state_word(wire.says))));
-        Value::Object(each.collect::<Map<_, _>>())
+        self.contacts.vector()
     }
 
     /// Moments at which the arm's state changes by time alone; some may have passed.
     pub(super) fn next(&self, now: Moment) -> Option<Moment> {
-        let silent = self.wires.iter().filter(|wire| wire.says != Contact::Unknown);
-        let silent = silent.filter_map(|wire| wire.read).map(|read| read + self.stale_after);
         let own = match self.state {
             State::Opening { since } | State::Astray { since, told: false, .. } => {
                 [Some(since + self.patience()), None]
@@ -533,54 +445,19 @@ impl Arm {
             | State::Fault(_) => [None, None],
         };
         let limits = [Some(self.both_at()), Some(self.forced_at())];
-        silent.chain(own.into_iter().chain(limits).flatten()).filter(|moment| *moment > now).min()
-    }
-
-    fn contact(&self, contact: ArmContact) -> Contact {
-        self.wires[place(contact)].says
+        self.contacts.silences().chain(own.into_iter().chain(limits).flatten()).filter(|moment| *moment > now).min()
     }
 
     fn both_at(&self) -> Moment {
-        self.wires[0].since.max(self.wires[1].since) + BOTH_AFTER
+        self.contacts.since(ArmContact::Opened).max(self.contacts.since(ArmContact::Closed)) + BOTH_AFTER
     }
 
     fn forced_at(&self) -> Moment {
-        self.wires[place(ArmContact::Closed)].since + FORCED_AFTER
+        self.contacts.since(ArmContact::Closed) + FORCED_AFTER
     }
 
     /// The travel time and a fifth.
     fn patience(&self) -> Duration {
         self.about.travel + self.about.travel / 5
-    }
-}
-
-const fn place(contact: ArmContact) -> usize {
-    match contact {
-        ArmContact::Opened => 0,
-        ArmContact::Closed => 1,
-        ArmContact::Protection => 2,
-        ArmContact::Fault => 3,
-        ArmContact::EmergencyOpen => 4,
-        ArmContact::StopPressed => 5,
-    }
-}
-
-/// The word of a contact in records.
-pub(super) const fn contact_word(contact: ArmContact) -> &'static str {
-    match contact {
-        ArmContact::Opened => "opened",
-        ArmContact::Closed => "closed",
-        ArmContact::Protection => "protection",
-        ArmContact::Fault => "fault",
-        ArmContact::EmergencyOpen => "emergency_open",
-        ArmContact::StopPressed => "stop_pressed",
-    }
-}
-
-const fn state_word(state: Contact) -> &'static str {
-    match state {
-        Contact::On => "on",
-        Contact::Off => "off",
-        Contact::Unknown => "unknown",
     }
 }

@@ -11,7 +11,8 @@ use portside_devices::kind::Closes;
 use portside_devices::moment::Moment;
 use serde_json::json;
 
-use super::arm::{self, Arm, News, Position, Withdrawal};
+use super::arm::{self, Arm, News, Withdrawal};
+use super::contacts::{self, Position};
 use super::inspection::{Inspection, Way};
 use super::passage::{Behind, Trespass};
 use super::recall::Recalled;
@@ -40,6 +41,8 @@ pub struct Lane {
     pub(super) settings: Settings,
     pub(super) ids: Ids,
     pub(super) now: Moment,
+    /// Before this moment nothing happens by time alone.
+    wake: Moment,
     pub(super) begun: bool,
     pub(super) sensors: Sensors,
     pub(super) arm: Arm,
@@ -75,6 +78,7 @@ impl Lane {
             trespass: None,
             behind: Behind::Shut,
             now: Moment::START,
+            wake: Moment::START,
             out: Vec::new(),
             ids,
             settings,
@@ -85,10 +89,29 @@ impl Lane {
     /// latest.
     pub fn handle(&mut self, now: Moment, event: Event) -> Vec<Effect> {
         self.now = self.now.max(now);
+        if self.now < self.wake && self.repeats(&event) {
+            return Vec::new();
+        }
         self.expire();
         self.take(event);
         self.follow();
+        self.wake = self.deadline().unwrap_or(Moment::START);
         std::mem::take(&mut self.out)
+    }
+
+    /// Most readings say what the last one said. Before the next deadline they change nothing but their own time.
+    fn repeats(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Sensor { sensor, presence } => self.sensors.repeats(self.now, *sensor, *presence),
+            Event::Arm { contact, state } => self.arm.repeats(self.now, *contact, *state),
+            Event::Tick => true,
+            Event::Officer { .. } | Event::Picture(_) | Event::Ordered { .. } | Event::Refused { .. } => false,
+        }
+    }
+
+    /// Nobody can tell what a guarding sensor sees, or where the arm is.
+    pub(super) fn blind(&self) -> bool {
+        self.sensors.guard_unknown() || self.arm.position() == Position::Unknown
     }
 
     /// When the lane wants to be told [`Event::Tick`], if nothing else happens before. Always later than the last
@@ -143,8 +166,8 @@ impl Lane {
             self.arm_news(news);
         }
         self.guard();
-        if self.sensors.guard_unknown() || self.arm.position() == Position::Unknown {
-            self.doubted(); // a doubt lasts as long as its cause, also across an opening meanwhile
+        if self.blind() {
+            self.doubted();
         }
         while let Some(sensor) = self.sensors.stuck(self.now) {
             self.alarm("alarm.sensor_stuck", json!({ "sensor": sensor, "for_ms": ms(sensors::STUCK_AFTER) }));
@@ -247,7 +270,7 @@ impl Lane {
                 if matches!(contact, ArmContact::Opened | ArmContact::Closed) {
                     self.doubted();
                 }
-                self.alarm("alarm.contact_lost", json!({ "contact": arm::contact_word(contact) }));
+                self.alarm("alarm.contact_lost", json!({ "contact": contacts::contact_word(contact) }));
             }
         }
     }
@@ -274,8 +297,10 @@ impl Lane {
             return;
         }
         match (order, outcome, self.settings.arm.closes) {
-            (Order::Close { .. }, OrderOutcome::NotWritten, Closes::Pulse | Closes::Own)
-            | (Order::Open, OrderOutcome::NotWritten, _) => self.arm.not_ordered(self.now),
+            (Order::Open, OrderOutcome::NotWritten, _) => self.arm.not_opened(self.now),
+            (Order::Close { .. }, OrderOutcome::NotWritten, Closes::Pulse | Closes::Own) => {
+                self.arm.not_closed(self.now);
+            }
             (Order::Close { .. }, _, _) if self.arm.closing() => self.withdraw("order_not_confirmed"),
             (Order::Open | Order::Close { .. } | Order::CloseOff | Order::Stop, _, _) => {}
         }
@@ -286,12 +311,12 @@ impl Lane {
         match order {
             Order::Close { renewal } if self.arm.closing() => {
                 if renewal == 0 && self.settings.arm.closes != Closes::Held {
-                    self.arm.not_ordered(self.now);
+                    self.arm.not_closed(self.now);
                 } else {
                     self.withdraw("order_refused");
                 }
             }
-            Order::Open => self.arm.not_ordered(self.now),
+            Order::Open => self.arm.not_opened(self.now),
             Order::Close { .. } | Order::CloseOff | Order::Stop => {}
         }
         self.alarm("alarm.order_refused", json!({ "order": order_word(order), "rule": rule }));

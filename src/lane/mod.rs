@@ -2,8 +2,11 @@
 
 mod act;
 mod arm;
+mod contacts;
+mod decision;
 mod effect;
 mod event;
+mod fault;
 mod inspection;
 pub mod interlock;
 #[allow(clippy::module_inception)] // the machine of the room is the lane itself

@@ -72,6 +72,17 @@ impl Sensors {
         sense.turn(now, presence)
     }
 
+    /// True when the sensor says what it said before; notes that it was read.
+    pub(super) fn repeats(&mut self, now: Moment, sensor: usize, presence: Presence) -> bool {
+        let Some(sense) = self.senses.get_mut(sensor) else { return true };
+        let same = sense.read.is_some() && sense.says == presence;
+        if same {
+            sense.read = Some(now);
+            sense.settle(now);
+        }
+        same
+    }
+
     /// The next sensor that has been silent for too long, which is unknown from here on.
     pub(super) fn expire(&mut self, now: Moment) -> Option<usize> {
         let stale_after = self.stale_after;
@@ -207,6 +218,13 @@ impl Sense {
         self.says == Presence::Clear && now.since(self.since) >= wait
     }
 
+    /// A loss is worth an alarm again once the sensor has been readable for a while.
+    fn settle(&mut self, now: Moment) {
+        if self.told_lost && self.says != Presence::Unknown && now.since(self.since) >= TELL_AGAIN_AFTER {
+            self.told_lost = false;
+        }
+    }
+
     fn turn(&mut self, now: Moment, presence: Presence) -> Option<Change> {
         let change = match (self.says, presence) {
             (Presence::Clear, Presence::Present) => Change::Rose,
@@ -216,7 +234,7 @@ impl Sense {
             (Presence::Clear, Presence::Clear)
             | (Presence::Present, Presence::Present)
             | (Presence::Unknown, Presence::Unknown) => {
-                self.told_lost &= presence == Presence::Unknown || now.since(self.since) < TELL_AGAIN_AFTER;
+                self.settle(now);
                 return None;
             }
         };

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use portside_devices::kind::Closes;
 
-use super::arm::{Position, State};
+use super::arm::State;
+use super::contacts::Position;
 use super::inspection::{Inspection, Sameness, Step, Way};
 use super::lane::{Lane, License, ms};
 use super::review::{self, HoldReason, Standing};

@@ -62,9 +62,9 @@ pub(super) async fn open(settings: &Settings, will: Vec<u8>) -> Result<(Window, 
     let options = options(settings, will).await?;
     // Room beyond the window, for the closing status and the DISCONNECT.
     let (client, mut eventloop) = AsyncClient::new(options, usize::from(size) + 4);
-    let connack = match eventloop.poll().await? {
-        Event::Incoming(Packet::ConnAck(connack)) => connack,
-        event => return Err(Fault::Link(format!("expected CONNACK, the broker sent {event:?}"))),
+    let event = eventloop.poll().await?;
+    let Event::Incoming(Packet::ConnAck(connack)) = event else {
+        return Err(Fault::Link(format!("expected CONNACK, the broker sent {event:?}")));
     };
     let (size, packet_limit) = agreed(&connack, size, settings.packet_max)?;
     if connack.properties.is_some_and(|properties| properties.server_keep_alive == Some(0)) {

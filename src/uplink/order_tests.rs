@@ -155,6 +155,21 @@ fn a_record_that_nobody_hears_stays_owed_and_is_tried_alone_after_a_while() {
 }
 
 #[test]
+fn an_answer_to_an_earlier_pass_says_nothing_about_this_one() {
+    let mut order = order(&[span("alarm", 3)]);
+    let old: Vec<_> = (0..3).filter_map(|_| send(&mut order, AT, ROOM)).map(|sent| sent.2).collect();
+    order.answered(old[0], Answer::Unheard, AT);
+    let later = Moment::from_millis(5_000);
+    let (_, _, trial) = send(&mut order, later, ROOM).unwrap();
+    order.answered(trial, Answer::Taken, later);
+    assert_eq!(sent_names(&mut order, 9), ["alarm 2", "alarm 3"]);
+    order.answered(old[1], Answer::Taken, later);
+    assert_eq!(owed(&order, "alarm"), 2, "what was taken out of turn is taken again in turn");
+    order.answered(old[2], Answer::Unheard, later);
+    assert_eq!(waiting(&order, "alarm"), None);
+}
+
+#[test]
 fn a_stream_that_the_broker_refuses_waits_longer_each_time_up_to_a_minute() {
     let mut order = order(&[span("device", 5)]);
     let mut now = AT;

@@ -242,7 +242,7 @@ impl<O: Owed> Uplink<O> {
         Some(Fetch { wanted, records })
     }
 
-    /// Keeps the books after an event of the connection. True when our DISCONNECT is on its way.
+    /// Keeps the books after an event of the connection.
     fn see(&mut self, session: &mut Session, event: &Event) -> Seen {
         let seen = session.window.see(event);
         if let Seen::Answered(sent, reason) = &seen {

@@ -377,3 +377,13 @@ impl Site {
 pub(crate) fn on(yes: bool) -> Contact {
     if yes { Contact::On } else { Contact::Off }
 }
+
+/// Place of the first effect that is wanted.
+pub(crate) fn place_of(site: &Site, want: impl Fn(&Effect) -> bool) -> usize {
+    site.log.iter().position(|(_, effect)| want(effect)).unwrap_or_else(|| panic!("not found:\n{}", site.tail()))
+}
+
+/// Whether an effect is a record of this kind.
+pub(crate) fn is_record(effect: &Effect, kind: &str) -> bool {
+    matches!(effect, Effect::Record(note) if note.kind == kind)
+}

@@ -219,6 +219,12 @@ impl Rig {
         })
         .await
     }
+
+    /// Waits until `point` is read as `value`.
+    pub(crate) async fn becomes(&mut self, point: &str, value: portside_devices::reading::Value) {
+        let search = async { while self.good(point).await != value {} };
+        tokio::time::timeout(HANG, search).await.unwrap_or_else(|_| panic!("`{point}` never became {value}"));
+    }
 }
 
 impl Drop for Rig {

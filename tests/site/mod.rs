@@ -30,7 +30,10 @@ pub fn portside() -> Command {
 
 /// A port that nothing listens on at this moment.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map(|addr| addr.port()).expect("a free port")
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .map(|addr| addr.port())
+        .expect("a free port")
 }
 
 /// Looks until there is something to see.

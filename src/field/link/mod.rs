@@ -10,21 +10,23 @@
 //! dropped and the order goes out on a fresh one. A second connection beside the first is no way out: many I/O
 //! modules accept only one.
 
+mod write;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use portside_devices::barrier::rest;
-use portside_devices::codec::{Raw, decode, encode};
+use portside_devices::codec::encode;
 use portside_devices::moment::Moment;
 use portside_devices::plan::plan;
 use portside_devices::profile::PollClass;
-use portside_devices::reading::{Reading, Value};
+use portside_devices::reading::Reading;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::breaker::Breaker;
 use super::orders::{self, Command, Orders, Protective, Step};
-use super::seen::{Data, Seen};
+use super::seen::Seen;
 use super::turn::{self, Job, Pace, Turn, Turns};
 use super::wire::{Ask, Exception, Got, Wire};
 use super::{DeviceSpec, Drive, FieldEvent, LinkSpec, LinkState, LinkStats, Order, Outcome, Urgency};
@@ -83,15 +85,6 @@ enum Reply {
     /// No answer that counts; the connection is gone.
     Lost(String),
     /// Dropped for a protective order; the connection is gone.
-    Overtaken,
-}
-
-/// What became of one write.
-#[derive(Debug)]
-enum Written {
-    Confirmed,
-    Refused(Exception),
-    Lost(String),
     Overtaken,
 }
 
@@ -313,9 +306,13 @@ impl Link {
         let now = self.clock.moment();
         match result {
             Ok(wire) => {
+                // After a mere drop the waits between attempts go on, or a unit that drops every connection would
+                // take all the turns of its link.
+                if matches!(self.line, Line::Down { refused: 1.., .. }) {
+                    self.orders.line_is_back(now);
+                }
                 self.line = Line::Up(wire);
                 self.stats.connected(true);
-                self.orders.line_is_back(now);
             }
             Err(reason) => self.refused(&reason, now),
         }
@@ -503,130 +500,6 @@ impl Link {
         }
     }
 
-    /// One write; a pulse that may have begun is planned to end.
-    async fn write(&mut self, place: usize, step: &Step, limit: Duration, yields: Yields) -> Written {
-        let reply = self.exchange(place, &Ask::Write(step.write.clone()), limit, yields).await;
-        let now = self.clock.moment();
-        let written = match reply {
-            Reply::Got(Got::Written) => Written::Confirmed,
-            Reply::Got(Got::Exception(exception)) => Written::Refused(exception),
-            Reply::Got(Got::Data(_)) => Written::Lost("a read was answered instead".to_owned()),
-            Reply::Lost(why) => Written::Lost(why),
-            Reply::Overtaken => Written::Overtaken,
-        };
-        match &written {
-            Written::Refused(Exception::Illegal(_) | Exception::Unable(_)) => self.answers(place, now),
-            Written::Confirmed => {
-                self.answers(place, now);
-                self.orders.ended(place, step.point);
-                self.plan_end(place, step, now);
-            }
-            Written::Lost(why) | Written::Refused(Exception::Absent(why)) => {
-                self.devices[place].breaker.failed(now);
-                self.fell_silent(place, orders::reason(why), now);
-                self.plan_end(place, step, now);
-            }
-            Written::Overtaken => self.plan_end(place, step, now),
-        }
-        written
-    }
-
-    fn plan_end(&mut self, place: usize, step: &Step, now: Moment) {
-        let point = &self.devices[place].spec.profile.points[step.point];
-        let (Some(pulse), Value::Bool(true)) = (point.pulse, &step.value) else { return };
-        if let Ok(off) = encode(point, &Value::Bool(false)) {
-            self.orders.end_at(place, step.point, off, now + pulse);
-        }
-    }
-
-    async fn command(&mut self) {
-        let Some(Command { device, steps, reply }) = self.orders.take_command() else { return };
-        let mut outcome = Outcome::Written;
-        for (done, step) in steps.iter().enumerate() {
-            self.take_in();
-            if self.orders.protects(device) {
-                let why = "overtaken by a protective order".to_owned();
-                outcome = if done == 0 { Outcome::NotSent(why) } else { Outcome::Unknown(why) };
-                break;
-            }
-            match self.write(device, step, self.timeout, Yields::ToProtection).await {
-                Written::Confirmed => {}
-                Written::Refused(Exception::Illegal(why) | Exception::Unable(why)) => {
-                    outcome = Outcome::Refused(why);
-                    break;
-                }
-                Written::Overtaken => {
-                    outcome = Outcome::Unknown("overtaken by a protective order".to_owned());
-                    break;
-                }
-                Written::Refused(Exception::Absent(why)) | Written::Lost(why) => {
-                    match self.read_back(device, step).await {
-                        ReadBack::Holds => {}
-                        ReadBack::Differs => {
-                            outcome = Outcome::NotSent(format!("{why}; reading back shows that it was not done"));
-                            break;
-                        }
-                        ReadBack::Unknown => {
-                            outcome = Outcome::Unknown(why);
-                            break;
-                        }
-                    }
-                }
-            }
-        }
-        // Whoever asked may be gone; the record is theirs.
-        let _ = reply.send(outcome);
-    }
-
-    /// Looks whether a write whose answer was lost was done: an actuator is not asked twice on a guess.
-    async fn read_back(&mut self, place: usize, step: &Step) -> ReadBack {
-        let profile = self.devices[place].spec.profile.clone();
-        let point = &profile.points[step.point];
-        if !point.readable() {
-            return ReadBack::Unknown;
-        }
-        if matches!(self.line, Line::Down { .. }) {
-            self.connect().await;
-        }
-        let ask = Ask::Read { table: point.table, start: point.address, count: point.width() };
-        let reply = self.exchange(place, &ask, self.timeout, Yields::ToProtection).await;
-        let value = match &reply {
-            Reply::Got(Got::Data(Data::Bits(bits))) => bits.first().map(|bit| decode(point, Raw::Bit(*bit)).0),
-            Reply::Got(Got::Data(Data::Words(words))) => Some(decode(point, Raw::Words(words)).0),
-            Reply::Got(Got::Written | Got::Exception(_)) | Reply::Lost(_) | Reply::Overtaken => None,
-        };
-        match value.flatten() {
-            Some(value) => {
-                let now = self.clock.moment();
-                self.answers(place, now);
-                if value == step.value { ReadBack::Holds } else { ReadBack::Differs }
-            }
-            None => ReadBack::Unknown,
-        }
-    }
-
-    /// One attempt at the protective order whose turn it is.
-    async fn protect(&mut self) {
-        let Some(mut order) = self.orders.take_protective(self.clock.moment()) else { return };
-        let limit = self.timeout.min(PROTECTIVE_TIMEOUT_MAX);
-        order.attempts += 1;
-        while let Some(step) = order.steps.get(order.confirmed).cloned() {
-            let written = self.write(order.device, &step, limit, Yields::ToNothing).await;
-            match written {
-                Written::Confirmed => order.confirmed += 1,
-                // A device that refuses the very request, three times, will not be stopped by more of them: the lane
-                // has to know.
-                Written::Refused(Exception::Illegal(why)) if order.attempts >= 3 => {
-                    return order.answer(&Outcome::Refused(why));
-                }
-                Written::Refused(Exception::Illegal(why) | Exception::Unable(why) | Exception::Absent(why))
-                | Written::Lost(why) => return self.not_confirmed(order, &why),
-                Written::Overtaken => return self.not_confirmed(order, "overtaken"),
-            }
-        }
-        order.answer(&Outcome::Written);
-    }
-
     fn not_confirmed(&mut self, mut order: Protective, why: &str) {
         let now = self.clock.moment();
         self.tell_unconfirmed(&mut order, &orders::reason(why), now);
@@ -645,47 +518,6 @@ impl Link {
             Err(_) => self.stats.untold(),
         }
     }
-
-    async fn end_pulse(&mut self) {
-        let Some(end) = self.orders.due_end(self.clock.moment()) else { return };
-        let step = Step { point: end.point, value: Value::Bool(false), write: end.write };
-        match self.write(end.device, &step, self.timeout, Yields::ToProtection).await {
-            Written::Confirmed => {}
-            Written::Refused(Exception::Illegal(why)) => {
-                // What the device does not have cannot be on.
-                let point = &self.devices[end.device].spec.profile.points[end.point].name;
-                tracing::warn!(link = &*self.name, point = &**point, why, "output cannot be switched off");
-                self.orders.ended(end.device, end.point);
-            }
-            Written::Refused(Exception::Unable(_) | Exception::Absent(_)) | Written::Lost(_) | Written::Overtaken => {
-                self.orders.end_again(end.device, end.point, self.clock.moment());
-            }
-        }
-    }
-
-    /// The link ends: what protects and what ends a pulse is still written, as far as it can be in a moment.
-    async fn farewell(&mut self) {
-        self.take_in();
-        self.orders.drop_commands(None, "the program ends");
-        let over = self.clock.moment() + FAREWELL;
-        self.orders.all_due(over);
-        while self.orders.urgent() && self.clock.moment() < over {
-            match self.line {
-                Line::Up(_) if self.orders.protecting() => self.protect().await,
-                Line::Up(_) => self.end_now().await,
-                Line::Down { .. } => self.connect().await,
-            }
-            if matches!(self.line, Line::Down { refused: 1.., .. }) {
-                break;
-            }
-        }
-    }
-
-    /// Ends the next pulse although its time has not come.
-    async fn end_now(&mut self) {
-        self.orders.all_due(self.clock.moment());
-        self.end_pulse().await;
-    }
 }
 
 /// Whether a request in flight is given up for a protective order.
@@ -693,14 +525,6 @@ impl Link {
 enum Yields {
     ToProtection,
     ToNothing,
-}
-
-/// What reading back a lost write has shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ReadBack {
-    Holds,
-    Differs,
-    Unknown,
 }
 
 /// The runtime's clock, which times its sleeps; everything that is decided uses [`Clock`].

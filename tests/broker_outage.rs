@@ -169,8 +169,11 @@ async fn a_broker_that_is_stopped_in_order_costs_no_record_and_no_order() {
     assert_eq!(received.report["faults"], 0, "{}", received.report);
     let came = received.is_the_journal_from_its_start(&outage.journal);
     println!(
-        "stopped by SIGTERM: {came} of {} settled records, 0 lost, 0 out of order, {} came twice",
-        outage.settled, received.report["duplicates"]
+        "stopped by SIGTERM: {came} of {} records came, 0 of the {} that were settled are missing, 0 out of order, {} came \
+         twice",
+        outage.journal.len(),
+        outage.settled,
+        received.report["duplicates"]
     );
 }
 

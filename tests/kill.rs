@@ -110,17 +110,18 @@ fn daemon_of(demo: &Demo) -> Pid {
     until("the demo's daemon", || children(demo.pid()).first().copied())
 }
 
-/// Waits for a moment: some time, or the very next thing that happens and then a little.
+/// Waits for a moment: some time, or one of the next things that happen and then a little.
 fn wait_for_a_moment(demo: &Demo, dice: &mut fastrand::Rng) {
     match dice.u8(0..10) {
-        0..=4 => std::thread::sleep(Duration::from_millis(dice.u64(100..6_000))),
-        5..=8 => {
-            std::thread::sleep(Duration::from_millis(dice.u64(0..2_000)));
-            let before = demo.lines.lock().unwrap().len();
-            let mut looks = 0;
-            while demo.lines.lock().unwrap().len() == before && looks < 3_000 {
+        0..=3 => std::thread::sleep(Duration::from_millis(dice.u64(200..8_000))),
+        4..=8 => {
+            let enough = demo.lines.lock().unwrap().len() + dice.usize(1..5);
+            // Where nothing happens for long, that is a moment as well.
+            for _ in 0..10_000 {
+                if demo.lines.lock().unwrap().len() >= enough {
+                    break;
+                }
                 std::thread::sleep(Duration::from_millis(1));
-                looks += 1;
             }
             std::thread::sleep(Duration::from_millis(dice.u64(0..60)));
         }
@@ -206,30 +207,25 @@ fn one_content_each<'a>(all: impl Iterator<Item = &'a [u8]>) -> usize {
     known.len()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_at_random_moments_the_lane_keeps_its_word() {
-    let (kills, seed) = (number("PORTSIDE_KILLS", 50), number("PORTSIDE_SEED", fastrand::u64(0..1_000_000)));
-    println!("{kills} kills, PORTSIDE_SEED={seed}");
-    let dir = tempfile::tempdir().unwrap();
-    let broker = Mosquitto::start("").await;
-    let centre = broker.as_ref().and_then(|broker| Centre::start(broker.port, dir.path()));
-    let mut dice = fastrand::Rng::with_seed(seed);
-    let demo = Demo::start(dir.path(), seed, broker.as_ref().map(Mosquitto::url).as_deref());
+/// What one lane did while its daemon was killed again and again.
+#[derive(Default)]
+struct Tally {
+    kills: usize,
+    answered: usize,
+    verdicts: usize,
+    opens: usize,
+    closes: usize,
+    closed: usize,
+    records: usize,
+}
 
-    let mut killed = BTreeSet::new();
-    let mut answered = 0;
-    while killed.len() < usize::try_from(kills).unwrap() {
-        wait_for_a_moment(&demo, &mut dice);
-        let pid = daemon_of(&demo);
-        if let Some(status) = daemon::status(&daemon::socket(dir.path())) {
-            // The daemon may have been replaced in between only if it died by itself.
-            assert_eq!(status["about"]["pid"], pid.as_raw_nonzero().get(), "the daemon died by itself");
-            answered += 1;
-        }
-        kill_process(pid, Signal::KILL).unwrap();
-        assert!(killed.insert(pid.as_raw_nonzero()), "{pid:?} was killed before");
-        until("the end of the killed daemon", || (!children(demo.pid()).contains(&pid)).then_some(()));
-    }
+/// Kills the daemon of one demo so often, lets traffic go on, ends the demo, and judges what is left.
+fn one_lane(kills: usize, seed: u64, broker: Option<&Mosquitto>) -> Tally {
+    let dir = tempfile::tempdir().unwrap();
+    let centre = broker.and_then(|broker| Centre::start(broker.port, dir.path()));
+    let mut dice = fastrand::Rng::with_seed(seed);
+    let demo = Demo::start(dir.path(), seed, broker.map(Mosquitto::url).as_deref());
+    let (killed, answered) = kill_again_and_again(&demo, dir.path(), kills, &mut dice);
     // The lane recovers by itself: another subject goes through from beginning to end.
     let told = demo.count(" s  ended ");
     for more in 1..=2 {
@@ -237,39 +233,78 @@ async fn killed_at_random_moments_the_lane_keeps_its_word() {
     }
     let (lines, faults, well) = demo.end();
     let text: Vec<_> = lines.iter().map(|(_, line)| line.as_str()).collect();
+    println!("{}", text.join("\n"));
 
     let store = daemon::store(dir.path());
     proven(&store);
     let records = records(&store);
-    assert_eq!(lines.iter().filter(|(_, line)| line.contains("STRUCK")).count(), 0, "{}", text.join("\n"));
+    assert_eq!(text.iter().filter(|line| line.contains("STRUCK")).count(), 0);
     assert_eq!(of_kind(&records, "audit.stopped").len(), 1, "only the last one ended in order");
-    let restarts = lines.iter().filter(|(_, line)| line.contains("starting it again")).count();
-    assert_eq!(restarts, killed.len(), "the daemon died by itself:\n{}", text.join("\n"));
-    let verdicts = acknowledged_is_on_record(&lines, &records);
-    let opens = moved_only_on_record(&lines, &records, "open");
-    let closes = moved_only_on_record(&lines, &records, "close");
-    let ended = of_kind(&records, "inspection.closed").len();
+    let restarts = text.iter().filter(|line| line.contains("starting it again")).count();
+    assert_eq!(restarts, killed.len(), "the daemon died by itself");
+    let tally = Tally {
+        kills: killed.len(),
+        answered,
+        verdicts: acknowledged_is_on_record(&lines, &records),
+        opens: moved_only_on_record(&lines, &records, "open"),
+        closes: moved_only_on_record(&lines, &records, "close"),
+        closed: of_kind(&records, "inspection.closed").len(),
+        records: records.len(),
+    };
     let ids = one_content_each(records.iter().map(|record| record.bytes.as_slice()));
     assert_eq!(ids, records.len(), "an id stands in the journal twice");
     if let Some(centre) = centre {
         let received = centre.end();
         assert_eq!(received.report["faults"], 0, "{}", received.report);
-        let all =
-            records.iter().map(|record| record.bytes.as_slice()).chain(received.records.iter().map(Vec::as_slice));
-        assert_eq!(one_content_each(all), ids, "the centre has a record that the journal has not");
-        println!(
-            "the centre received {} of {ids} records, {} of them again",
-            received.records.len(),
-            received.report["duplicates"]
-        );
+        let came = received.is_the_journal_from_its_start(&records);
+        println!("the centre received {came} of {ids} records, {} of them again", received.report["duplicates"]);
     }
-    assert!(well && faults.is_empty(), "the demo is not content: {faults}\n{}", text.join("\n"));
-    assert!(verdicts > 0 && opens > 0 && closes > 0 && ended > 1, "{verdicts} {opens} {closes} {ended}");
+    assert!(well && faults.is_empty(), "the demo is not content: {faults}");
+    assert!(tally.verdicts > 0 && tally.opens > 0 && tally.closes > 0 && tally.closed > 1);
+    tally
+}
+
+/// The daemons that were killed, and how many of them had come so far as to answer.
+fn kill_again_and_again(demo: &Demo, dir: &Path, kills: usize, dice: &mut fastrand::Rng) -> (BTreeSet<i32>, usize) {
+    let (mut killed, mut answered) = (BTreeSet::new(), 0);
+    while killed.len() < kills {
+        wait_for_a_moment(demo, dice);
+        let pid = daemon_of(demo);
+        if let Some(status) = daemon::status(&daemon::socket(dir)) {
+            assert_eq!(status["about"]["pid"], pid.as_raw_nonzero().get(), "the daemon died by itself");
+            answered += 1;
+        }
+        kill_process(pid, Signal::KILL).unwrap();
+        assert!(killed.insert(pid.as_raw_nonzero().get()), "{pid:?} was killed before");
+        until("the end of the killed daemon", || (!children(demo.pid()).contains(&pid)).then_some(()));
+    }
+    (killed, answered)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_random_moments_the_lane_keeps_its_word() {
+    let kills = usize::try_from(number("PORTSIDE_KILLS", 50)).unwrap();
+    let seed = number("PORTSIDE_SEED", fastrand::u64(0..1_000_000));
+    println!("{kills} kills, PORTSIDE_SEED={seed}");
+    // Two lanes share the kills: most of the time is waiting.
+    let brokers = [Mosquitto::start("").await, Mosquitto::start("").await];
+    let lanes = std::thread::scope(|scope| {
+        let each = brokers.iter().zip([kills - kills / 2, kills / 2]).zip(seed..);
+        let each: Vec<_> =
+            each.map(|((broker, kills), seed)| scope.spawn(move || one_lane(kills, seed, broker.as_ref()))).collect();
+        each.into_iter().map(|lane| lane.join().unwrap()).collect::<Vec<_>>()
+    });
+    let sum = |what: fn(&Tally) -> usize| lanes.iter().map(what).sum::<usize>();
     println!(
-        "{} kills, {answered} of them of a daemon that answered: {verdicts} verdicts acknowledged, {opens} openings, \
-         {closes} closings, {ended} inspections closed, {} records, all as they must be",
-        killed.len(),
-        records.len()
+        "{} kills, {} of them of a daemon that answered: {} verdicts acknowledged, {} openings, {} closings, {} \
+         inspections closed, {} records, all as they must be",
+        sum(|lane| lane.kills),
+        sum(|lane| lane.answered),
+        sum(|lane| lane.verdicts),
+        sum(|lane| lane.opens),
+        sum(|lane| lane.closes),
+        sum(|lane| lane.closed),
+        sum(|lane| lane.records),
     );
 }
 

@@ -95,6 +95,9 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     if let Some(inspection) = recalled.open.inspection() {
         tracing::info!(%inspection, "going on with the inspection that was open");
     }
+    if recalled.whole {
+        erase_old_keys(&seals, recalled.open.inspection().cloned());
+    }
     let lane = Lane::restore(settings, ids(clock), recalled.open);
 
     let producers = CancellationToken::new();
@@ -189,6 +192,8 @@ async fn open_store(config: &Config, lane_key: PathBuf) -> Result<Store, RunErro
 
 struct RecalledRun {
     open: Recalled,
+    /// Everything that was asked for could be read.
+    whole: bool,
     /// Kind and subject of the records that were looked through, oldest first.
     records: Vec<(String, String)>,
 }
@@ -196,13 +201,18 @@ struct RecalledRun {
 /// The inspection that was open when the last run ended, from its own records.
 async fn recall_open(journal: &Journal, seals: &Seals, settings: &crate::lane::Settings) -> RecalledRun {
     let reader = journal.reader();
-    let mut ids = reader.inspections(RECALLED_MAX).await.unwrap_or_default();
+    let known = reader.inspections(RECALLED_MAX).await;
+    let mut whole = known.is_ok();
+    let mut ids = known.unwrap_or_default();
     ids.reverse();
     let mut found = Vec::new();
     for id in ids {
         match reader.inspection(id.clone()).await {
             Ok(stored) => found.extend(stored.into_iter().map(|stored| stored.bytes)),
-            Err(error) => tracing::error!(inspection = id, %error, "an inspection cannot be read back"),
+            Err(error) => {
+                whole = false;
+                tracing::error!(inspection = id, %error, "an inspection cannot be read back");
+            }
         }
     }
     let mut parsed = Vec::new();
@@ -225,7 +235,20 @@ async fn recall_open(journal: &Journal, seals: &Seals, settings: &crate::lane::S
         parsed.iter().map(|(kind, subject, data, secret)| Memory { kind, subject, data, secret: secret.clone() });
     let open = recall::fold(settings, memories);
     let records = parsed.iter().map(|(kind, subject, ..)| (kind.clone(), subject.clone())).collect();
-    RecalledRun { open, records }
+    RecalledRun { open, whole, records }
+}
+
+/// A crash may come between the record that closes an inspection and the erasing of its key.
+fn erase_old_keys(seals: &Arc<Seals>, open: Option<Arc<str>>) {
+    let seals = seals.clone();
+    tokio::task::spawn_blocking(move || {
+        let held = seals.held().unwrap_or_default();
+        for inspection in held.iter().filter(|held| open.as_deref() != Some(held.as_str())) {
+            if let Err(error) = seals.erase(inspection) {
+                tracing::error!(inspection, %error, "the key of a closed inspection could not be erased");
+            }
+        }
+    });
 }
 
 /// Inspection ids: UUIDv7, so that they sort by time.

@@ -11,6 +11,7 @@
 
 pub mod call;
 pub mod devices;
+mod queue;
 pub mod records;
 pub mod roles;
 pub mod scribe;
@@ -18,11 +19,12 @@ pub mod socket;
 pub mod status;
 pub mod telemetry;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use portside_devices::kind::Closes;
 use portside_devices::reading::{Quality, Reading};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -31,13 +33,14 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::field::{FieldEvent, LinkHandle};
 use crate::journal::{Append, Draft, Journal, Seals, Stream};
-use crate::lane::{Act, Effect, Event, Interlock, Lane, Note, Order, Picture, Topic};
+use crate::lane::{Act, Effect, Event, Interlock, Lane, Note, Order, OrderOutcome, Picture, Topic};
 use crate::notify::Beat;
 use crate::uplink::UplinkState;
 use call::{Call, Reply};
 use devices::{Devices, Ordered};
+use queue::{Queue, Ready, Step};
 use roles::Roles;
-use scribe::{Scribe, Ticket, Unkept};
+use scribe::{Scribe, Unkept};
 use socket::Asked;
 use status::{LaneWords, Status};
 use telemetry::Thinner;
@@ -111,20 +114,6 @@ pub struct Parts {
     pub beat: Beat,
 }
 
-/// One thing in the queue.
-enum Step {
-    /// Records on their way to the disk, and what they were.
-    Kept { ticket: Ticket, records: Vec<Effect> },
-    /// An order that waits for the records before it.
-    Move(Order),
-    /// An answer that waits for the records before it.
-    Answer { ticket: u64, reply: Reply },
-    /// A verdict key that can be erased.
-    Forget(Arc<str>),
-    /// A sender's file that became evidence.
-    Taken(PathBuf),
-}
-
 /// What the task woke up for.
 enum Input {
     Stop,
@@ -147,7 +136,7 @@ enum Shown {
 /// The control task.
 pub struct Control {
     parts: Parts,
-    queue: VecDeque<Step>,
+    queue: Queue,
     thinner: Thinner,
     thinning: Option<Append>,
     waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
@@ -163,7 +152,7 @@ impl Control {
         Self {
             thinner: Thinner::new(ids),
             thinning: None,
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             waiting: BTreeMap::new(),
             tickets: 0,
             generation: 0,
@@ -190,7 +179,7 @@ impl Control {
             }
             if let Err(unkept) = self.take(input) {
                 tracing::error!(%unkept, "the lane stops: a record could not be kept");
-                self.protect(Order::CloseOff);
+                self.let_go();
                 return Err(unkept);
             }
             self.settle();
@@ -208,11 +197,9 @@ impl Control {
         let deadline = [parts.lane.deadline(), telemetry].into_iter().flatten().min();
         let wait = deadline.map_or(ROUND, |deadline| deadline.since(now)).min(ROUND);
         let kept = async {
-            match queue.front_mut() {
-                Some(Step::Kept { ticket, .. }) => ticket.await,
-                Some(Step::Move(_) | Step::Answer { .. } | Step::Forget(_) | Step::Taken(_)) | None => {
-                    std::future::pending().await
-                }
+            match queue.ticket() {
+                Some(ticket) => ticket.await,
+                None => std::future::pending().await,
             }
         };
         let thinned = async {
@@ -238,10 +225,7 @@ impl Control {
         match input {
             Input::Stop => {}
             Input::Kept(kept) => return self.kept(kept),
-            Input::Thinned(kept) => {
-                self.thinning = None;
-                return kept;
-            }
+            Input::Thinned(kept) => return self.thinned(kept),
             Input::Field(event) => self.field(event),
             Input::Scan(scan) => self.scan(scan),
             Input::Asked(asked) => self.asked(asked),
@@ -255,28 +239,41 @@ impl Control {
     /// The records at the head of the queue are durable.
     fn kept(&mut self, kept: Result<(), Unkept>) -> Result<(), Unkept> {
         kept?;
-        if let Some(Step::Kept { records, .. }) = self.queue.pop_front() {
-            for record in &records {
-                self.parts.interlock.observe_effect(record);
-            }
+        for record in &self.queue.kept() {
+            self.parts.interlock.observe_effect(record);
         }
         Ok(())
     }
 
+    /// Telemetry may be lost on a disk that is full or too slow, and is then said to be; a fenced journal ends the run.
+    fn thinned(&mut self, kept: Result<(), Unkept>) -> Result<(), Unkept> {
+        self.thinning = None;
+        match kept {
+            Err(unkept) if self.parts.journal.fenced().is_none() => {
+                tracing::warn!(%unkept, "telemetry was not kept");
+                Ok(())
+            }
+            kept => kept,
+        }
+    }
+
     /// Carries out everything at the head of the queue that waits for no record any more.
     fn settle(&mut self) {
-        while let Some(step) = self.queue.pop_front() {
-            match step {
-                Step::Kept { .. } => {
-                    self.queue.push_front(step);
-                    return;
-                }
-                Step::Move(order) => self.order(order),
-                Step::Answer { ticket, reply } => self.answer(ticket, reply),
-                Step::Forget(inspection) => self.forget(inspection),
-                Step::Taken(path) => take_away(path),
+        while let Some(ready) = self.queue.ready(self.parts.clock.moment()) {
+            match ready {
+                Ready::Move(order) => self.order(order),
+                Ready::Late(order) => self.not_given(order, "it waited too long for the disk"),
+                Ready::Answer { ticket, reply } => self.answer(ticket, reply),
+                Ready::Forget(inspection) => self.forget(inspection),
+                Ready::Taken(path) => take_away(path),
             }
         }
+    }
+
+    /// Tells the lane of an order that never left.
+    fn not_given(&mut self, order: Order, why: &'static str) {
+        tracing::warn!(?order, why, "an order was not given");
+        self.step(Event::Ordered { order, outcome: OrderOutcome::NotWritten });
     }
 
     fn answer(&mut self, ticket: u64, reply: Reply) {
@@ -294,11 +291,25 @@ impl Control {
         }
     }
 
+    /// Gives an order that waits for nothing. A close that has not left yet is taken back with it, and needs no reversal.
     fn protect(&mut self, order: Order) {
+        let withdrawn = self.queue.withdraw(order);
         let now = self.parts.clock.moment();
-        match self.parts.interlock.permit(now, order, true) {
-            Ok(()) => self.parts.devices.order(order, true),
-            Err(rule) => self.refused(order, rule.0),
+        if order != Order::Open || withdrawn.is_empty() {
+            match self.parts.interlock.permit(now, order, true) {
+                Ok(()) => self.parts.devices.order(order, true),
+                Err(rule) => self.refused(order, rule.0),
+            }
+        }
+        for order in withdrawn {
+            self.not_given(order, "it was taken back before it left");
+        }
+    }
+
+    /// Renews a close that has left. It follows no record, so it waits for none, and it never comes after the withdrawal.
+    fn renew(&mut self, order: Order) {
+        if !self.queue.holds_close() {
+            self.order(order);
         }
     }
 
@@ -333,12 +344,16 @@ impl Control {
                     self.protect(order);
                     continue;
                 }
-                Effect::Move(order) => Step::Move(order),
+                Effect::Move(order @ Order::Close { renewal: 1.. }) => {
+                    self.renew(order);
+                    continue;
+                }
+                Effect::Move(order) => Step::Move { order, given: now },
                 Effect::Answer { ticket, answer } => Step::Answer { ticket, reply: reply(answer) },
                 Effect::Forget { inspection } => Step::Forget(inspection),
             };
             self.keep(std::mem::take(&mut records));
-            self.queue.push_back(step);
+            self.queue.push(step);
         }
         self.keep(records);
     }
@@ -352,7 +367,7 @@ impl Control {
         }
         let records = notes.iter().cloned().map(Effect::Record).collect();
         let ticket = self.parts.scribe.keep(notes, self.parts.clock.wall());
-        self.queue.push_back(Step::Kept { ticket, records });
+        self.queue.push(Step::Kept { ticket, records });
     }
 
     fn note(&mut self, topic: Topic, kind: &'static str, subject: &Arc<str>, data: serde_json::Value) {
@@ -406,7 +421,7 @@ impl Control {
         match scan {
             Scan::Picture { picture, path } => {
                 self.step(Event::Picture(picture));
-                self.queue.push_back(Step::Taken(path));
+                self.queue.push(Step::Taken(path));
             }
             Scan::SetAside { device, name, reason } => {
                 let inspection = self.parts.lane.view().inspection.map(|inspection| inspection.id);
@@ -456,9 +471,9 @@ impl Control {
         let data = json!({
             "agency": officer.agency, "officer": officer.name, "uid": uid, "act": verb, "inspection": inspection,
         });
-        let draft = Draft::new(Stream::Audit, "audit.act", &officer.agency, self.parts.clock.wall(), data);
+        let draft = Draft::new(Stream::Audit, "audit.act", "lane", self.parts.clock.wall(), data);
         let ticket = self.parts.scribe.keep_drafts(vec![draft], self.parts.clock.wall());
-        self.queue.push_back(Step::Kept { ticket, records: Vec::new() });
+        self.queue.push(Step::Kept { ticket, records: Vec::new() });
     }
 
     fn ordered(&mut self, ordered: Ordered) {
@@ -493,7 +508,7 @@ impl Control {
     /// nothing to the lane show nowhere in it: with many devices a copy of it for each of their batches is what the
     /// task would do most.
     fn publish(&mut self) {
-        if !self.queue.is_empty() || self.shown == Shown::Current {
+        if self.queue.len() > 0 || self.shown == Shown::Current {
             return;
         }
         self.shown = Shown::Current;
@@ -507,19 +522,39 @@ impl Control {
         self.parts.status.send_replace(Arc::new(status));
     }
 
+    /// Nobody will watch a closing arm from here on: a held close is taken back, a pulsed one stopped or reversed. Answers
+    /// with the order, if one was due.
+    fn let_go(&mut self) -> Option<Order> {
+        let closing = self.parts.lane.view().arm.state == "closing";
+        let profile = &self.parts.devices.barrier.profile;
+        let order = match profile.closes {
+            Some(Closes::Held) => Order::CloseOff,
+            Some(Closes::Pulse) if closing && profile.point("stop").is_some() => Order::Stop,
+            Some(Closes::Pulse) if closing => Order::Open,
+            Some(Closes::Pulse | Closes::Own) | None => return None,
+        };
+        self.protect(order);
+        closing.then_some(order)
+    }
+
     /// Takes a close request back, lets records on their way become durable, and answers who waits for them.
     async fn finish(&mut self) -> Result<(), Unkept> {
-        self.protect(Order::CloseOff);
+        if let Some(order) = self.let_go() {
+            let device = self.parts.devices.views[self.parts.devices.barrier.device].id.clone();
+            let data = json!({ "order": order, "why": "the daemon ends and would not see what stands there" });
+            self.note(Topic::Device, "arm.asked", &device, data);
+        }
         let data = json!({ "step": self.parts.lane.view().step });
         let draft = Draft::new(Stream::Audit, "audit.stopped", "lane", self.parts.clock.wall(), data);
         let ticket = self.parts.scribe.keep_drafts(vec![draft], self.parts.clock.wall());
-        self.queue.push_back(Step::Kept { ticket, records: Vec::new() });
+        self.queue.push(Step::Kept { ticket, records: Vec::new() });
         let drained = tokio::time::timeout(LAST_RECORDS, async {
-            while let Some(step) = self.queue.pop_front() {
+            let steps: Vec<Step> = self.queue.drain().collect();
+            for step in steps {
                 match step {
                     Step::Kept { ticket, .. } => ticket.await?,
                     // The lane is stopping: what has not moved by now is found unmoved, and recorded as asked.
-                    Step::Move(order) => tracing::warn!(?order, "not given: the daemon stops"),
+                    Step::Move { order, .. } => tracing::warn!(?order, "not given: the daemon stops"),
                     Step::Answer { ticket, reply } => self.answer(ticket, reply),
                     Step::Forget(inspection) => self.forget(inspection),
                     Step::Taken(path) => take_away(path),

@@ -135,6 +135,12 @@ impl Seals {
         doing("flushing", &self.dir, sync_dir(&self.dir))
     }
 
+    /// Inspections that have a key.
+    pub fn held(&self) -> Result<Vec<String>, SealError> {
+        let names = doing("reading", &self.dir, fs::read_dir(&self.dir))?;
+        Ok(names.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    }
+
     fn key(&self, inspection: &str) -> Result<XChaCha20Poly1305, SealError> {
         let path = self.path(inspection)?;
         let wrapped = doing("reading", &path, read_if_there(&path))?;

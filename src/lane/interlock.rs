@@ -197,7 +197,10 @@ impl Interlock {
         self.expire(now);
         match order {
             Order::Stop => self.stop(),
-            Order::CloseOff => self.end_close(),
+            Order::CloseOff => {
+                self.end_close();
+                self.doubt();
+            }
             Order::Open if protective => self.reverse()?,
             Order::Open => self.open(now)?,
             Order::Close { .. } if protective => return Err(CLOSING_PROTECTS_NOBODY),
@@ -235,6 +238,7 @@ impl Interlock {
             return Err(STOP_LATCHES);
         }
         self.asked = Asked::Open;
+        self.doubt();
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_millis(700);
-const FILE: usize = 64 << 20;
+const FILE: usize = 8 << 20;
 
 fn draft() -> Draft {
     let officer = json!({ "agency": "customs", "name": "010042" });
@@ -43,18 +43,26 @@ impl Tally {
     }
 }
 
-/// The bare loop: a file written once already, one write and one `fdatasync` for each group.
+/// The bare loop: files whose space is taken in advance, as the journal's segments are, one write and one `fdatasync`
+/// for each group.
 struct Bare {
+    dir: PathBuf,
+    number: u32,
     file: File,
     at: usize,
 }
 
 impl Bare {
-    fn new(path: &Path) -> std::io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
-        file.write_all_at(&vec![0; FILE], 0)?;
-        file.sync_all()?;
-        Ok(Self { file, at: 0 })
+    fn new(dir: &Path) -> std::io::Result<Self> {
+        fs::create_dir(dir)?;
+        Ok(Self { dir: dir.to_owned(), number: 0, file: fresh(dir, 0)?, at: 0 })
+    }
+
+    fn rotate(&mut self) -> std::io::Result<()> {
+        self.number += 1;
+        self.file = fresh(&self.dir, self.number)?;
+        self.at = 0;
+        Ok(())
     }
 
     fn round(&mut self, group: u64, frame: usize) -> std::io::Result<Tally> {
@@ -63,7 +71,7 @@ impl Bare {
         let mut records = 0;
         while clock.moment().since(START) < ROUND {
             if self.at + bytes.len() > FILE {
-                self.at = 0;
+                self.rotate()?;
             }
             self.file.write_all_at(&bytes, self.at as u64)?;
             self.file.sync_data()?;
@@ -72,6 +80,15 @@ impl Bare {
         }
         Ok(Tally { records, time: clock.moment().since(START) })
     }
+}
+
+fn fresh(dir: &Path, number: u32) -> std::io::Result<File> {
+    let path = dir.join(number.to_string());
+    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, FILE as u64)?;
+    file.sync_all()?;
+    File::open(dir)?.sync_all()?;
+    Ok(file)
 }
 
 const START: portside_devices::moment::Moment = portside_devices::moment::Moment::START;

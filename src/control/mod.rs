@@ -137,6 +137,13 @@ enum Input {
     Round,
 }
 
+/// Whether what was published last is what there is to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Current,
+    Outdated,
+}
+
 /// The control task.
 pub struct Control {
     parts: Parts,
@@ -146,6 +153,7 @@ pub struct Control {
     waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
     tickets: u64,
     generation: u64,
+    shown: Shown,
 }
 
 impl Control {
@@ -159,6 +167,7 @@ impl Control {
             waiting: BTreeMap::new(),
             tickets: 0,
             generation: 0,
+            shown: Shown::Outdated,
             parts,
         }
     }
@@ -309,6 +318,7 @@ impl Control {
 
     /// One event through the machine, and its effects into the queue.
     fn step(&mut self, event: Event) {
+        self.shown = Shown::Outdated;
         let now = self.parts.clock.moment();
         self.parts.interlock.observe(now, &event);
         let effects = self.parts.lane.handle(now, event);
@@ -367,7 +377,9 @@ impl Control {
                 Quality::Good | Quality::Stale => None,
                 Quality::Bad(reason) | Quality::Invalid(reason) => Some(reason.clone()),
             };
-            self.parts.devices.quality(device, &reading.point, bad);
+            if self.parts.devices.quality(device, &reading.point, bad) {
+                self.shown = Shown::Outdated;
+            }
             if let Some(event) = self.parts.roles.event(device, reading) {
                 self.step(event);
             }
@@ -377,6 +389,7 @@ impl Control {
 
     fn link(&mut self, device: usize, state: &crate::field::LinkState) {
         use crate::field::LinkState::{Down, Up};
+        self.shown = Shown::Outdated;
         if !self.parts.devices.link(device, state) {
             return;
         }
@@ -476,11 +489,14 @@ impl Control {
         }
     }
 
-    /// Publishes one view with the next generation number, once everything that it shows is durable.
+    /// Publishes one view with the next generation number, once everything that it shows is durable. Readings that mean
+    /// nothing to the lane show nowhere in it: with many devices a copy of it for each of their batches is what the
+    /// task would do most.
     fn publish(&mut self) {
-        if !self.queue.is_empty() {
+        if !self.queue.is_empty() || self.shown == Shown::Current {
             return;
         }
+        self.shown = Shown::Current;
         self.generation += 1;
         let status = Status {
             generation: self.generation,

@@ -17,7 +17,7 @@ use portside::clock::Clock;
 use portside_devices::moment::Moment;
 
 /// Only so that what never comes fails the test instead of stopping it.
-pub const HANG: Duration = Duration::from_secs(90);
+pub const HANG: Duration = Duration::from_secs(120);
 /// Topic root of every lane in these tests.
 pub const ROOT: &str = "eport/v1/CNTYN/G03";
 
@@ -36,16 +36,21 @@ pub fn free_port() -> u16 {
         .expect("a free port")
 }
 
-/// Looks until there is something to see.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// Looks until there is something to see; `None` when it never comes.
+pub fn wait<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let clock = Clock::start();
     while clock.moment().since(Moment::START) < HANG {
         if let Some(seen) = look() {
-            return seen;
+            return Some(seen);
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    panic!("waited {} s for {what}", HANG.as_secs());
+    None
+}
+
+/// The same for what must come.
+pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    wait(look).unwrap_or_else(|| panic!("waited {} s for {what}", HANG.as_secs()))
 }
 
 /// The interpreter of the tests' virtual environment; `None`, with a line that says so, where there is none.

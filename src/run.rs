@@ -21,7 +21,7 @@ use crate::control::{Control, Parts, Scan};
 use crate::field::folder::FolderEvent;
 use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec, LinkState};
 use crate::journal::{self, Draft, EvidenceFiles, Gravity, Journal, OpenError, Options, Seals, Stream};
-use crate::lane::{Ids, Interlock, Lane, Memory, Picture, Recalled, recall};
+use crate::lane::{Arrival, Ids, Interlock, Lane, Memory, Picture, Recalled, recall};
 use crate::notify::{Progress, ready};
 use crate::supervise;
 use crate::uplink::{self, Address, DeviceHealth, DeviceState, JournalOwed, LaneStatus, TlsFiles};
@@ -303,7 +303,7 @@ fn watch_folders(
         let Connection::Folder(dir) = &device.connection else { continue };
         let (events, incoming) = mpsc::channel(2);
         tokio::spawn(field::folder::watch(device.id.shared(), dir.clone(), clock, events, stop.clone()));
-        tokio::spawn(keep_pictures(number, incoming, evidence.clone(), scans.clone()));
+        tokio::spawn(keep_pictures(number, incoming, evidence.clone(), scans.clone(), clock));
     }
 }
 
@@ -313,15 +313,17 @@ async fn keep_pictures(
     mut incoming: mpsc::Receiver<FolderEvent>,
     evidence: EvidenceFiles,
     scans: mpsc::Sender<Scan>,
+    clock: Clock,
 ) {
     while let Some(event) = incoming.recv().await {
         let scan = match event {
-            FolderEvent::Arrived(arrived) => match keep_picture(arrived, &evidence).await {
+            FolderEvent::Arrived(arrived) => match keep_picture(arrived, &evidence, clock).await {
                 Ok(scan) => scan,
-                Err(error) => {
-                    // The file stays in the folder and is offered again.
-                    tracing::error!(%error, "a picture could not be made durable");
-                    continue;
+                Err((held, error)) => {
+                    // It is held, and found again as stale when the program starts.
+                    tracing::error!(%held, %error, "a picture could not be made durable");
+                    let reason = format!("{held} could not be made durable: {error}").into();
+                    Scan::Link { device, state: LinkState::Down { reason } }
                 }
             },
             FolderEvent::SetAside { device, name, reason } => Scan::SetAside { device, name, reason },
@@ -336,13 +338,23 @@ async fn keep_pictures(
     }
 }
 
-async fn keep_picture(arrived: field::folder::Arrived, evidence: &EvidenceFiles) -> Result<Scan, String> {
-    let field::folder::Arrived { device, path, bytes, decoded } = arrived;
-    let store = evidence.clone();
+async fn keep_picture(
+    mut arrived: field::folder::Arrived,
+    evidence: &EvidenceFiles,
+    clock: Clock,
+) -> Result<Scan, (String, String)> {
+    let (store, bytes) = (evidence.clone(), std::mem::take(&mut arrived.bytes));
     let size = bytes.len() as u64;
-    let kept = tokio::task::spawn_blocking(move || store.put(&bytes)).await.map_err(|panic| panic.to_string())?;
-    let kept = kept.map_err(|error| error.to_string())?;
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let kept = match tokio::task::spawn_blocking(move || store.put_known(&bytes)).await {
+        Ok(kept) => kept.map_err(|error| error.to_string()),
+        Err(panic) => Err(panic.to_string()),
+    };
+    let (kept, known) = kept.map_err(|error| (arrived.path.display().to_string(), error))?;
+    let arrival = match arrived.made(known, clock) {
+        Ok(made) => Arrival::Fresh { made },
+        Err(reason) => Arrival::Stale { reason: reason.into() },
+    };
+    let field::folder::Arrived { device, path, decoded, name, .. } = arrived;
     let picture = Picture {
         sha256: kept.sha256.as_str().into(),
         media_type: decoded.media_type.into(),
@@ -352,6 +364,7 @@ async fn keep_picture(arrived: field::folder::Arrived, evidence: &EvidenceFiles)
         bits: decoded.bits,
         name: name.into(),
         device,
+        arrival,
     };
     Ok(Scan::Picture { picture, path })
 }

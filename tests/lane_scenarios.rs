@@ -8,8 +8,9 @@ mod lane_site;
 use std::time::Duration;
 
 use lane_site::{APPROACH, Site, is_record, picture, place_of, settings};
-use portside::lane::{Act, Effect, Event, Officer, Order, PictureRule, Presence, Verdict};
+use portside::lane::{Act, Arrival, Effect, Event, Officer, Order, Picture, PictureRule, Presence, Verdict};
 use portside_devices::kind::Closes;
+use portside_devices::moment::Moment;
 use serde_json::json;
 
 const CLOSE: Order = Order::Close { renewal: 0 };
@@ -271,6 +272,23 @@ fn a_picture_is_evidence_before_the_desks_are_asked_and_belongs_to_nobody_in_an_
     assert_eq!(site.data("inspection.review_opened")["pictures"][0], *picture("scan").sha256);
     site.send(Event::Picture(picture("second")));
     assert_eq!(site.view().inspection.unwrap().pictures.len(), 2, "a later picture is evidence too");
+}
+
+#[test]
+fn a_picture_of_another_subject_is_never_evidence_of_this_one() {
+    let mut settings = settings(Closes::Held);
+    settings.picture = PictureRule::Required { within: Duration::from_secs(30) };
+    let mut site = Site::with(settings);
+    site.run(10_000);
+    site.arrive();
+    let stale = Arrival::Stale { reason: "left over".into() };
+    let before = Arrival::Fresh { made: Moment::from_millis(7_000) };
+    for (arrival, reason) in [(stale, "left over"), (before, "it was made before the subject in the lane arrived")] {
+        site.send(Event::Picture(Picture { arrival, ..picture("another's") }));
+        assert_eq!(site.step(), "awaiting_picture", "{reason}");
+        assert_eq!(site.data("alarm.unbound_picture")["reason"], reason);
+        assert_eq!(site.view().inspection.unwrap().pictures.len(), 0);
+    }
 }
 
 fn kind_place(kinds: &[&str], kind: &str) -> usize {

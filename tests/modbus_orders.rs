@@ -182,6 +182,47 @@ async fn an_open_whose_answer_was_lost_is_read_back_and_not_repeated() {
 }
 
 #[tokio::test]
+async fn a_close_whose_answer_was_lost_stays_in_doubt_although_it_reads_back_as_off() {
+    let peer = Peer::start(|asked| match asked.pdu[0] {
+        5 if asked.address() == 2 && asked.count() == 0xFF00 => Vec::new(),
+        1 if asked.address() == 2 && asked.count() == 1 => vec![Act::Send(asked.frame(&[1, 1, 0]))],
+        _ => right(asked),
+    })
+    .await;
+    let (rig, profile) = relay(&peer, Duration::from_millis(50)).await;
+    let result = outcome(order(&rig, &profile, BarrierCommand::Close { renewal: 0 }, Urgency::Command)).await;
+    assert!(matches!(&result, Outcome::Unknown(why) if why.contains("reads back as off")), "{result:?}");
+    assert_eq!(switched_on(&peer.asked(), 2), 1);
+}
+
+/// A listener whose queue is full: further connections hang.
+fn full_listener() -> (std::net::TcpListener, Vec<std::net::TcpStream>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
+    let waiting = std::iter::from_fn(connect).take(64).collect();
+    (listener, waiting)
+}
+
+#[tokio::test]
+async fn a_stop_starts_its_own_attempt_while_another_connection_hangs() {
+    let (listener, _waiting) = full_listener();
+    let profile = shipped("barrier/generic-relay");
+    let devices = vec![device(0, 1, &profile, &["opened"], Duration::from_millis(20))];
+    let mut rig = Rig::start(listener.local_addr().unwrap(), devices, Duration::from_millis(100));
+    // The link's task runs until its connection hangs, then this one goes on.
+    tokio::task::yield_now().await;
+    let _stop = order(&rig, &profile, BarrierCommand::Stop, STOP);
+    let first = |event: &FieldEvent| match event {
+        FieldEvent::Link { state: LinkState::Down { reason }, .. } => Some(reason.clone()),
+        FieldEvent::Link { .. } | FieldEvent::Batch { .. } | FieldEvent::Unconfirmed { .. } => None,
+    };
+    let reason = rig.until(first).await;
+    assert!(reason.contains("within 250 ms"), "the attempt of before went on: {reason}");
+}
+
+#[tokio::test]
 async fn the_end_of_a_pulse_survives_the_loss_of_the_link() {
     let ends = Arc::new(AtomicUsize::new(0));
     let (seen, opened) = (ends.clone(), Arc::new(AtomicBool::new(false)));

@@ -93,16 +93,21 @@ impl EvidenceFiles {
 
     /// Keeps `bytes`; durable when this returns. Bytes that are there already cost nothing.
     pub fn put(&self, bytes: &[u8]) -> Result<Evidence, EvidenceError> {
+        self.put_from(&mut &*bytes).map(|(evidence, _)| evidence)
+    }
+
+    /// Keeps `bytes` as [`Self::put`] does, and tells whether anything stood under their hash before.
+    pub fn put_known(&self, bytes: &[u8]) -> Result<(Evidence, bool), EvidenceError> {
         self.put_from(&mut &*bytes)
     }
 
     /// Keeps a copy of the file at `path`, as [`Self::put`] does.
     pub fn put_file(&self, path: &Path) -> Result<Evidence, EvidenceError> {
         let mut file = io("opening", path, File::open(path))?;
-        self.put_from(&mut file)
+        self.put_from(&mut file).map(|(evidence, _)| evidence)
     }
 
-    fn put_from(&self, source: &mut dyn Read) -> Result<Evidence, EvidenceError> {
+    fn put_from(&self, source: &mut dyn Read) -> Result<(Evidence, bool), EvidenceError> {
         let temporary = self.temporary().join(format!("{:032x}", fastrand::u128(..)));
         let kept = self.copy(source, &temporary);
         if kept.is_err() {
@@ -112,20 +117,22 @@ impl EvidenceFiles {
         kept
     }
 
-    fn copy(&self, source: &mut dyn Read, temporary: &Path) -> Result<Evidence, EvidenceError> {
+    fn copy(&self, source: &mut dyn Read, temporary: &Path) -> Result<(Evidence, bool), EvidenceError> {
         let mut file = io("creating", temporary, File::create_new(temporary))?;
         let (sha256, size) = io("copying to", temporary, digest(source, |chunk| file.write_all(chunk)))?;
         if self.read(&sha256).is_ok() {
             io("removing", temporary, fs::remove_file(temporary))?;
-            return Ok(Evidence { sha256, size });
+            return Ok((Evidence { sha256, size }, true));
         }
         io("flushing", temporary, file.sync_all())?;
         let path = self.path(&sha256);
+        // An altered file is replaced, and was evidence all the same.
+        let known = path.symlink_metadata().is_ok();
         let folder = path.parent().unwrap_or(&self.dir);
         io("creating", folder, make_dir(folder))?;
         io("naming", &path, fs::rename(temporary, &path))?;
         io("flushing", folder, sync_dir(folder))?;
-        Ok(Evidence { sha256, size })
+        Ok((Evidence { sha256, size }, known))
     }
 
     /// The bytes under a hash, proved to have it.
@@ -230,10 +237,12 @@ mod tests {
     fn evidence_is_named_by_its_hash_and_kept_once() {
         let dir = tempfile::tempdir().unwrap();
         let files = files(dir.path());
-        let kept = files.put(b"abc").unwrap();
+        let (kept, known) = files.put_known(b"abc").unwrap();
+        assert!(!known);
         assert_eq!(kept.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!((kept.size, files.read(&kept.sha256).unwrap()), (3, b"abc".to_vec()));
         assert_eq!(files.put(b"abc").unwrap(), kept);
+        assert_eq!(files.put_known(b"abc").unwrap(), (kept.clone(), true));
         assert_eq!(files.list().unwrap(), [kept.sha256]);
         assert_eq!(fs::read_dir(files.temporary()).unwrap().count(), 0);
     }

@@ -2,16 +2,20 @@
 //! verdicts. Silence never releases: no identity waits, no picture and no verdict hold.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use portside_devices::moment::Moment;
 use serde_json::{Value, json};
 
-use super::Picture;
 use super::inspection::{Grounds, Inspection, Step};
 use super::lane::{Lane, ms};
 use super::review::{self, HoldReason, Standing};
 use super::settings::{DeskRole, PictureRule};
 use super::view::role_word;
+use super::{Arrival, Picture};
+
+/// File times may be cut down to steps of this length.
+const FILE_TIME_STEP: Duration = Duration::from_secs(2);
 
 impl Lane {
     pub(super) fn identified_or_ask(&mut self, until: Option<Moment>) -> bool {
@@ -117,16 +121,30 @@ impl Lane {
 
     /// Picture evidence: of the subject in the lane, or of nobody.
     pub(super) fn picture(&mut self, picture: &Picture) {
-        let data = json!({
+        let mut data = json!({
             "sha256": picture.sha256, "media_type": picture.media_type, "size": picture.size, "width": picture.width,
             "height": picture.height, "bits": picture.bits, "name": picture.name, "device": picture.device,
         });
-        match &mut self.inspection {
-            Some(inspection) => {
+        match (self.stray(&picture.arrival), &mut self.inspection) {
+            (None, Some(inspection)) => {
                 inspection.pictures.push(Arc::clone(&picture.sha256));
                 self.inspection_note("inspection.picture", data);
             }
-            None => self.alarm("alarm.unbound_picture", data),
+            (reason, _) => {
+                data["reason"] = json!(reason.unwrap_or_else(|| "no subject is in the lane".into()));
+                self.alarm("alarm.unbound_picture", data);
+            }
+        }
+    }
+
+    /// Why a picture cannot be of the subject in the lane, if so: another's must never speak for it.
+    fn stray(&self, arrival: &Arrival) -> Option<Arc<str>> {
+        match (arrival, &self.inspection) {
+            (Arrival::Stale { reason }, _) => Some(Arc::clone(reason)),
+            (Arrival::Fresh { made }, Some(inspection)) if inspection.opened.since(*made) > FILE_TIME_STEP => {
+                Some("it was made before the subject in the lane arrived".into())
+            }
+            (Arrival::Fresh { .. }, _) => None,
         }
     }
 }

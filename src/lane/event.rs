@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use portside_devices::moment::Moment;
 use serde::{Deserialize, Serialize};
 
 /// What one presence sensor says. Unknown counts as present wherever the arm is concerned.
@@ -86,6 +87,24 @@ pub struct Picture {
     pub name: Arc<str>,
     /// Id of the device that made it.
     pub device: Arc<str>,
+    /// Whether it can be of the subject in the lane.
+    pub arrival: Arrival,
+}
+
+/// Whether a picture can be of the subject in the lane at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrival {
+    /// It came as it was made.
+    Fresh {
+        /// When its file was last written.
+        made: Moment,
+    },
+    /// It is evidence, and of nobody who stands here.
+    Stale {
+        /// Why, in a sentence.
+        reason: Arc<str>,
+    },
 }
 
 /// What a person asks of the lane.

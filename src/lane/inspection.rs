@@ -128,6 +128,8 @@ pub(super) struct Lift {
 pub(super) struct Inspection {
     pub(super) id: Arc<str>,
     pub(super) reason: Reason,
+    /// A picture made before is another's.
+    pub(super) opened: Moment,
     pub(super) identity: Option<Arc<str>>,
     pub(super) pictures: Vec<Arc<str>>,
     pub(super) review: Review,
@@ -138,10 +140,11 @@ pub(super) struct Inspection {
 }
 
 impl Inspection {
-    pub(super) fn new(id: Arc<str>, reason: Reason, desks: &[Desk], until: Moment) -> Self {
+    pub(super) fn new(id: Arc<str>, reason: Reason, desks: &[Desk], opened: Moment, until: Moment) -> Self {
         Self {
             id,
             reason,
+            opened,
             identity: None,
             pictures: Vec::new(),
             review: Review::new(desks),

@@ -21,7 +21,7 @@ mod settings;
 mod view;
 
 pub use effect::{Effect, Note, Order, Secret, Topic};
-pub use event::{Act, ArmContact, Contact, Event, Officer, OrderOutcome, Picture, Presence, Verdict};
+pub use event::{Act, ArmContact, Arrival, Contact, Event, Officer, OrderOutcome, Picture, Presence, Verdict};
 pub use interlock::Interlock;
 pub use lane::{Ids, Lane};
 pub use recall::{Memory, Recalled};

@@ -130,7 +130,7 @@ impl Lane {
 
     pub(super) fn open_inspection(&mut self, reason: Reason) {
         let until = self.now + self.settings.identify_timeout;
-        self.inspection = Some(Inspection::new((self.ids)(), reason, &self.settings.desks, until));
+        self.inspection = Some(Inspection::new((self.ids)(), reason, &self.settings.desks, self.now, until));
         self.inspection_note("inspection.opened", json!({ "reason": reason.word(), "sensors": self.sensors.vector() }));
     }
 

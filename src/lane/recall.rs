@@ -68,8 +68,8 @@ fn opened(settings: &Settings, record: &Memory<'_>) -> Inspection {
         Some("override") => Reason::Override,
         _ => Reason::Approach,
     };
-    let mut inspection =
-        Inspection::new(record.subject.into(), reason, &settings.desks, Moment::START + settings.identify_timeout);
+    let (opened, until) = (Moment::START, Moment::START + settings.identify_timeout);
+    let mut inspection = Inspection::new(record.subject.into(), reason, &settings.desks, opened, until);
     inspection.sameness = Sameness::Restored;
     inspection
 }

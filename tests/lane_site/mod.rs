@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portside::lane::{
-    Act, Arm, ArmContact, Contact, Desk, DeskRole, Effect, Event, Ids, Interlock, Lane, Officer, Order, OrderOutcome,
-    Picture, PictureRule, Place, Presence, Recalled, Refusal, Sensor, Settings, Verdict, View,
+    Act, Arm, ArmContact, Arrival, Contact, Desk, DeskRole, Effect, Event, Ids, Interlock, Lane, Officer, Order,
+    OrderOutcome, Picture, PictureRule, Place, Presence, Recalled, Refusal, Sensor, Settings, Verdict, View,
 };
 use portside_devices::kind::Closes;
 use portside_devices::moment::Moment;
@@ -83,6 +83,7 @@ pub(crate) fn picture(name: &str) -> Picture {
         bits: 16,
         name: name.into(),
         device: "scanner".into(),
+        arrival: Arrival::Fresh { made: Moment::from_nanos(u64::MAX) },
     }
 }
 

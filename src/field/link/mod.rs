@@ -291,16 +291,9 @@ impl Link {
     }
 
     async fn connect(&mut self) {
-        let urgent = self.orders.protecting();
-        let within = if urgent { CONNECT_TIMEOUT_URGENT } else { CONNECT_TIMEOUT };
-        let address = self.address.clone();
-        let connecting = Wire::connect(&address, within);
-        tokio::pin!(connecting);
         let result = loop {
-            tokio::select! {
-                biased;
-                result = &mut connecting => break result,
-                Some(order) = self.commands.recv() => self.accept(order),
+            if let Some(result) = self.attempt().await {
+                break result;
             }
         };
         let now = self.clock.moment();
@@ -315,6 +308,29 @@ impl Link {
                 self.stats.connected(true);
             }
             Err(reason) => self.refused(&reason, now),
+        }
+    }
+
+    /// One attempt to connect; `None` when it made way for that of a protective order, whose limit is shorter and whose
+    /// first packet must not wait for the repetition of one that was lost.
+    async fn attempt(&mut self) -> Option<Result<Wire, String>> {
+        let urgent = self.orders.protecting();
+        let within = if urgent { CONNECT_TIMEOUT_URGENT } else { CONNECT_TIMEOUT };
+        let address = self.address.clone();
+        let connecting = Wire::connect(&address, within);
+        tokio::pin!(connecting);
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut connecting => return Some(result),
+                Some(order) = self.urgent.recv() => {
+                    self.accept(order);
+                    if !urgent && self.orders.protecting() {
+                        return None;
+                    }
+                }
+                Some(order) = self.commands.recv() => self.accept(order),
+            }
         }
     }
 

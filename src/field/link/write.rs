@@ -78,6 +78,10 @@ impl Link {
             }
             match self.write(device, step, self.timeout, Yields::ToProtection).await {
                 Written::Confirmed => {}
+                Written::Refused(Exception::Unable(why)) if self.closes(device, step) => {
+                    outcome = Outcome::Unknown(why);
+                    break;
+                }
                 Written::Refused(Exception::Illegal(why) | Exception::Unable(why)) => {
                     outcome = Outcome::Refused(why);
                     break;
@@ -89,6 +93,12 @@ impl Link {
                 Written::Refused(Exception::Absent(why)) | Written::Lost(why) => {
                     match self.read_back(device, step).await {
                         ReadBack::Holds => {}
+                        ReadBack::Differs if self.closes(device, step) => {
+                            outcome = Outcome::Unknown(format!(
+                                "{why}; it reads back as off, yet a slow or self-resetting output may close the arm"
+                            ));
+                            break;
+                        }
                         ReadBack::Differs => {
                             outcome = Outcome::NotSent(format!("{why}; reading back shows that it was not done"));
                             break;
@@ -103,6 +113,12 @@ impl Link {
         }
         // Whoever asked may be gone; the record is theirs.
         let _ = reply.send(outcome);
+    }
+
+    /// Whether this write may bring the arm down: unless it is known to have been done it stays in doubt, for whoever
+    /// believes that nothing moves ceases to guard.
+    fn closes(&self, place: usize, step: &Step) -> bool {
+        step.value == Value::Bool(true) && &*self.devices[place].spec.profile.points[step.point].name == "close"
     }
 
     /// Looks whether a write whose answer was lost was done: an actuator is not asked twice on a guess.

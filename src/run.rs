@@ -108,7 +108,8 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     watch_folders(&config, &evidence, clock, &scans_out, &producers);
     let (calls, asked) = mpsc::channel(64);
     let (for_control, control_asked) = mpsc::channel(64);
-    let door = tokio::spawn(door.serve(calls, producers.clone()));
+    let (stops_out, stops) = mpsc::channel(64);
+    let door = tokio::spawn(door.serve(calls, stops_out, producers.clone()));
     tokio::spawn(answer_readers(asked, for_control, journal.clone(), config.store.dir.clone()));
 
     let words = words(&config);
@@ -144,6 +145,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         words,
         field,
         scans,
+        stops,
         asked: control_asked,
         outcomes,
         status: status_out,

@@ -6,6 +6,7 @@
 mod site;
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -115,8 +116,10 @@ async fn a_broken_lane_file_is_refused_at_sighup_with_the_fault_drawn_and_the_la
     daemon.signal(Signal::HUP);
     let heard = daemon.hears("READY=1");
     assert!(heard.contains("RELOADING=1") && !heard.contains("STOPPING=1"), "{heard}");
-    let log = daemon.log();
-    assert!(log.contains("travle = \"4 s\"") && log.contains("^^^^^^") && log.contains("did you mean"), "{log}");
+    site::until("the fault in the log", || {
+        let log = daemon.log();
+        (log.contains("travle = \"4 s\"") && log.contains("^^^^^^") && log.contains("did you mean")).then_some(())
+    });
 
     drive_up(&gate);
     let status = daemon.step("unidentified");
@@ -133,6 +136,30 @@ async fn a_broken_lane_file_is_refused_at_sighup_with_the_fault_drawn_and_the_la
     assert_eq!(id(&daemon.status().unwrap()), id(&status));
     daemon.end();
     assert_eq!(of_kind(&records(&store(dir.path())), "audit.started").len(), 1, "it never started anew");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_holds_up_neither_the_start_nor_a_stop_nor_the_end() {
+    use rustix::fs::{OFlags, fcntl_setfl};
+    let dir = tempfile::tempdir().unwrap();
+    let gate = lane::gate().await;
+    lane::write(dir.path(), gate.address(), "");
+    // A pipe so full that the first byte of the log would wait.
+    let (_unread, mut log) = std::io::pipe().unwrap();
+    fcntl_setfl(&log, OFlags::NONBLOCK).unwrap();
+    for size in [4096, 1] {
+        while log.write(&vec![b'x'; size]).is_ok() {}
+    }
+    fcntl_setfl(&log, OFlags::empty()).unwrap();
+
+    let mut daemon = Daemon::spawn_logging_to(dir.path(), log);
+    daemon.hears("READY=1");
+    free(&daemon);
+    daemon.done(&["barrier", "stop", "--agency", "customs", "--officer", "100234"]);
+    daemon.until("a latched stop", |status| status["lane"]["arm"]["state"] == "stopped");
+    daemon.signal(Signal::TERM);
+    assert!(daemon.ended().success());
+    proven(&store(dir.path()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

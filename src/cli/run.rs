@@ -1,6 +1,6 @@
 //! `portside run`: the daemon.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 use super::door::{RUN_DIR, WRONG};
 use crate::clock::Clock;
@@ -34,6 +35,11 @@ pub(super) struct RunArgs {
 /// Threads that wait for something outside are left behind after this long.
 const LAST_THREADS: Duration = Duration::from_millis(500);
 
+/// Log lines that may wait for a reader; further ones are counted and dropped.
+const LINES_WAITING_MAX: usize = 8192;
+/// How often dropped lines are looked for.
+const DROPPED_EVERY: Duration = Duration::from_secs(10);
+
 /// Why one run ended.
 enum Ended {
     Stopped,
@@ -43,8 +49,8 @@ enum Ended {
 
 /// Runs the daemon until it is told to stop.
 pub(super) fn run(args: &RunArgs) -> ExitCode {
-    log_to_stderr();
-    let Some(config) = load(&args.config) else { return ExitCode::from(WRONG) };
+    let log = Log::to_stderr();
+    let Some(config) = load(&args.config, &log) else { return ExitCode::from(WRONG) };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -52,6 +58,7 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    runtime.spawn(tell_dropped(log.lines.error_counter()));
     let told = runtime.block_on(async { Told::listen(args.end_with_stdin) });
     let mut told = match told {
         Ok(told) => told,
@@ -62,7 +69,7 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
     };
     let mut next = config;
     let ended = loop {
-        match runtime.block_on(once(args, next, &mut told)) {
+        match runtime.block_on(once(args, next, &mut told, &log)) {
             Ended::Stopped => break ExitCode::SUCCESS,
             Ended::Reload(config) => next = *config,
             Ended::Failed => break ExitCode::FAILURE,
@@ -73,7 +80,7 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
     ended
 }
 
-async fn once(args: &RunArgs, config: Config, told: &mut Told) -> Ended {
+async fn once(args: &RunArgs, config: Config, told: &mut Told, log: &Log) -> Ended {
     let clock = Clock::start();
     let progress = Progress::default();
     let feeding = notify::watchdog_period().map(|period| tokio::spawn(notify::feed(clock, progress.clone(), period)));
@@ -84,7 +91,7 @@ async fn once(args: &RunArgs, config: Config, told: &mut Told) -> Ended {
     let env = Environment { config, socket, lane_key, clock, progress };
     let mut running = tokio::spawn(run::run_once(env, stop.clone()));
     let ended = tokio::select! {
-        ended = told.end(&args.config, &hash) => {
+        ended = told.end(&args.config, &hash, log) => {
             if ended.is_none() {
                 // Not at a reload: a service that says so is ended by systemd.
                 notify::stopping("the lane is stopping");
@@ -151,7 +158,7 @@ impl Told {
     }
 
     /// Waits for SIGTERM, SIGINT or the parent's end (`None`), or for a SIGHUP with a lane file that is right (`Some`).
-    async fn end(&mut self, file: &Path, hash: &str) -> Option<Box<Config>> {
+    async fn end(&mut self, file: &Path, hash: &str, log: &Log) -> Option<Box<Config>> {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return None,
@@ -159,7 +166,7 @@ impl Told {
                 () = self.parent_gone.cancelled() => return None,
                 _ = self.hang_up.recv() => {
                     notify::reloading();
-                    match load(file) {
+                    match load(file, log) {
                         Some(config) if *config.hash == *hash => notify::ready("the lane file has not changed"),
                         Some(config) => return Some(Box::new(config)),
                         None => notify::ready("the lane file is faulty; the lane goes on with the old one"),
@@ -171,34 +178,72 @@ impl Told {
 }
 
 /// Reads the lane file; its faults go to the log, as `portside check` would draw them.
-fn load(file: &Path) -> Option<Config> {
+fn load(file: &Path, log: &Log) -> Option<Config> {
     let ink = if std::io::stderr().is_terminal() { Ink::Colour } else { Ink::Plain };
     match config::load(file) {
         Ok(checked) => {
             if checked.report.warnings() > 0 {
-                eprint!("{}", checked.report.render(ink));
+                log.show(&checked.report.render(ink));
             }
             Some(checked.config)
         }
         Err(report) => {
-            eprint!("{}", report.render(ink));
+            log.show(&report.render(ink));
             tracing::error!(file = %file.display(), errors = report.errors(), "the lane file is faulty");
             None
         }
     }
 }
 
-/// Logs go to standard error; journald adds its own time.
-fn log_to_stderr() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("PORTSIDE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    let started =
-        if std::env::var_os("JOURNAL_STREAM").is_some() { log.without_time().try_init() } else { log.try_init() };
-    if let Err(error) = started {
-        eprintln!("portside: logging cannot start: {error}");
+/// The log goes to standard error through a thread of its own: a pipe that nobody reads, or a journald that stalls, must
+/// never hold up a stop. What does not fit is dropped and counted.
+struct Log {
+    lines: NonBlocking,
+    /// Writes what still waits when it is dropped, and gives up soon where nobody reads.
+    _thread: WorkerGuard,
+}
+
+impl Log {
+    /// Starts the log; journald adds its own time.
+    fn to_stderr() -> Self {
+        use tracing_subscriber::EnvFilter;
+        let (lines, thread) = NonBlockingBuilder::default()
+            .lossy(true)
+            .buffered_lines_limit(LINES_WAITING_MAX)
+            .thread_name("log")
+            .finish(std::io::stderr());
+        let filter = EnvFilter::try_from_env("PORTSIDE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(lines.clone())
+            .with_ansi(std::io::stderr().is_terminal());
+        let started =
+            if std::env::var_os("JOURNAL_STREAM").is_some() { log.without_time().try_init() } else { log.try_init() };
+        let log = Self { lines, _thread: thread };
+        if let Err(error) = started {
+            log.show(&format!("portside: logging cannot start: {error}\n"));
+        }
+        // What panics holds a thread of the lane, and may not wait for a reader either.
+        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+        log
+    }
+
+    /// Shows text as it is.
+    fn show(&self, text: &str) {
+        // A lossy writer takes everything, or counts it as dropped.
+        let _ = self.lines.clone().write_all(text.as_bytes());
+    }
+}
+
+/// Says how many lines were dropped, as soon as lines are taken again.
+async fn tell_dropped(counter: ErrorCounter) {
+    let mut told = 0;
+    loop {
+        tokio::time::sleep(DROPPED_EVERY).await;
+        let dropped = counter.dropped_lines();
+        if dropped > told {
+            told = dropped;
+            tracing::warn!(dropped, "log lines were dropped since the start: nobody read them in time");
+        }
     }
 }

@@ -56,6 +56,62 @@ pub const fn reads(call: &Call) -> bool {
     }
 }
 
+/// Longest agency, name, inspection id or identity, in bytes.
+const WORD_MAX: usize = 200;
+/// Longest reason, in bytes.
+const REASON_MAX: usize = 2000;
+/// The code of an act that is refused for its text.
+pub const UNREADABLE: &str = "unreadable_text";
+
+/// Whether what a person wrote may stand in a record and on a screen; the error is the sentence for that person.
+///
+/// # Errors
+/// When a text is too long or is not one line of printable text, or no agency is named.
+pub fn readable(call: &Call) -> Result<(), String> {
+    let Call::Act { officer, act } = call else { return Ok(()) };
+    if officer.agency.trim().is_empty() {
+        return Err("the agency is empty; name the one that the officer acts for".to_owned());
+    }
+    bounded("agency", &officer.agency, WORD_MAX)?;
+    bounded("officer", &officer.name, WORD_MAX)?;
+    match act {
+        Act::Identify { inspection, identity } => {
+            bounded("inspection", inspection.as_deref().unwrap_or_default(), WORD_MAX)?;
+            bounded("identity", identity, WORD_MAX)
+        }
+        Act::Judge { inspection, .. } => bounded("inspection", inspection, WORD_MAX),
+        Act::PlaceHold { inspection, reason } | Act::LiftHold { inspection, reason } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            bounded("reason", reason, REASON_MAX)
+        }
+        Act::Open { reason } => bounded("reason", reason, REASON_MAX),
+        Act::Stop | Act::Resume | Act::ConfirmClear | Act::ConfirmSubject => Ok(()),
+    }
+}
+
+fn bounded(what: &str, text: &str, max: usize) -> Result<(), String> {
+    if text.len() > max {
+        return Err(format!("the {what} has {} bytes, more than {max}; nothing was done, write less", text.len()));
+    }
+    if text.contains(breaks) {
+        return Err(format!("the {what} holds control characters or line breaks; nothing was done, write one line"));
+    }
+    Ok(())
+}
+
+fn breaks(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
+}
+
+/// The same person in text that a record can bear, for an act that is never refused.
+pub fn legible(officer: &Officer) -> Officer {
+    let text = |text: &str| -> Arc<str> {
+        let end = text.floor_char_boundary(WORD_MAX);
+        text[..end].replace(breaks, "\u{fffd}").into()
+    };
+    Officer { agency: text(&officer.agency), name: text(&officer.name) }
+}
+
 /// One answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]
@@ -92,4 +148,42 @@ pub enum Reply {
         /// What was found.
         report: Box<Report>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(agency: &str, name: &str, reason: &str) -> Result<(), String> {
+        let officer = Officer { agency: agency.into(), name: name.into() };
+        readable(&Call::Act { officer, act: Act::Open { reason: reason.into() } })
+    }
+
+    #[test]
+    fn one_line_within_its_bound_is_taken_in_any_script() {
+        assert_eq!(open("海关", &"n".repeat(WORD_MAX), &"r".repeat(REASON_MAX)), Ok(()));
+    }
+
+    #[test]
+    fn text_that_is_too_long_or_breaks_the_line_is_refused_by_name() {
+        for (agency, name, reason, says) in [
+            (" ", "n", "r", "agency is empty"),
+            (&*"a".repeat(WORD_MAX + 1), "n", "r", "agency has 201 bytes"),
+            ("a", "n\u{1b}[2J", "r", "officer holds control"),
+            ("a", "n", "r\u{2028}r", "reason holds control"),
+            ("a", "n", &*"r".repeat(REASON_MAX + 1), "reason has 2001 bytes"),
+        ] {
+            let refused = open(agency, name, reason).unwrap_err();
+            assert!(refused.contains(says), "{refused}");
+        }
+        let act = Act::Identify { inspection: Some("i\n".into()), identity: "x".into() };
+        let officer = Officer { agency: "a".into(), name: "n".into() };
+        assert!(readable(&Call::Act { officer, act }).unwrap_err().contains("inspection holds"));
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_letters() {
+        let officer = Officer { agency: "关".repeat(100).into(), name: "n".into() };
+        assert_eq!(legible(&officer).agency.len(), 198);
+    }
 }

@@ -102,7 +102,9 @@ pub struct Parts {
     pub field: mpsc::Receiver<FieldEvent>,
     /// What folders say.
     pub scans: mpsc::Receiver<Scan>,
-    /// What people ask.
+    /// Stops, which wait behind nothing.
+    pub stops: mpsc::Receiver<Asked>,
+    /// What else people ask.
     pub asked: mpsc::Receiver<Asked>,
     /// What became of orders.
     pub outcomes: mpsc::UnboundedReceiver<Ordered>,
@@ -211,6 +213,7 @@ impl Control {
         tokio::select! {
             biased;
             () = stop.cancelled() => Input::Stop,
+            Some(asked) = parts.stops.recv() => Input::Asked(asked),
             Some(event) = parts.field.recv() => Input::Field(event),
             kept = kept => Input::Kept(kept),
             Some(ordered) = parts.outcomes.recv() => Input::Ordered(ordered),

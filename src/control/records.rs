@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::call::{Call, Reply};
-use crate::journal::{Journal, Reader, Stream, verify};
+use crate::journal::{Journal, Reader, Record, Stored, Stream, verify};
 
 /// Records in one answer at most; whoever wants more asks on from the last one.
 const RECORDS_MAX: usize = 10_000;
@@ -56,15 +58,17 @@ async fn recent(journal: &Journal, reader: &Reader, only: Option<&str>, limit: u
         }
         let from = newest.saturating_sub(limit as u64) + 1;
         let stored = reader.read(stream, from, limit, BYTES_MAX).await.map_err(|error| error.to_string())?;
-        found.extend(stored.into_iter().map(|stored| (time(&stored.bytes), stored.bytes)));
+        found.extend(stored);
     }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found.sort_by_cached_key(place);
     let skip = found.len().saturating_sub(limit);
-    texts(found.into_iter().skip(skip).map(|(_, bytes)| bytes))
+    texts(found.into_iter().skip(skip).map(|stored| stored.bytes))
 }
 
-fn time(record: &[u8]) -> String {
-    crate::journal::Record::parse(record).map(|record| record.time.to_string()).unwrap_or_default()
+/// By time, and records of one moment by stream and sequence. What cannot be read stands first.
+fn place(stored: &Stored) -> (Option<Timestamp>, Stream, u64) {
+    let time = Record::parse(&stored.bytes).ok().map(|record| record.time);
+    (time, stored.stream.clone(), stored.sequence)
 }
 
 fn texts<B: AsRef<[u8]>>(records: impl Iterator<Item = B>) -> Result<Reply, String> {
@@ -78,4 +82,32 @@ async fn verified(dir: &Path) -> Result<Reply, String> {
     let report = tokio::task::spawn_blocking(move || verify(&dir)).await.map_err(|panic| panic.to_string())?;
     let report = report.map_err(|error| error.to_string())?;
     Ok(Reply::Verified { report: Box::new(report) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Draft, Identity, Options};
+
+    #[tokio::test]
+    async fn the_newest_records_stand_in_the_order_of_time_and_not_of_its_letters() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = Identity { port: "CNTYN".into(), lane: "G03".into() };
+        let (journal, _) = Journal::open(dir.path(), &identity, Options::default()).unwrap();
+        let draft = |stream, kind: &str, time: &str| {
+            Draft::new(stream, kind, "arm", time.parse().unwrap(), serde_json::json!({}))
+        };
+        let drafts = [
+            draft(Stream::Alarm, "alarm.third", "2026-01-01T00:00:00.932Z"),
+            draft(Stream::Device, "device.first", "2026-01-01T00:00:00.93Z"),
+            draft(Stream::Device, "device.second", "2026-01-01T00:00:00.93Z"),
+        ];
+        journal.append(&drafts).await.unwrap();
+        let Reply::Records { records } = recent(&journal, &journal.reader(), None, 9).await.unwrap() else {
+            panic!("no records")
+        };
+        let kinds: Vec<_> = records.iter().map(|text| Record::parse(text.as_bytes()).unwrap().kind).collect();
+        assert_eq!(kinds, ["device.first", "device.second", "alarm.third"]);
+        journal.close().await;
+    }
 }

@@ -44,11 +44,16 @@ impl Daemon {
 
     /// The same without waiting.
     pub fn spawn(dir: &Path) -> Self {
+        let log = File::options().create(true).append(true).open(dir.join("log")).unwrap();
+        Self::spawn_logging_to(dir, log)
+    }
+
+    /// The same with a log elsewhere.
+    pub fn spawn_logging_to(dir: &Path, log: impl Into<Stdio>) -> Self {
         let notify = dir.join("notify");
         let _ = fs::remove_file(&notify);
         let manager = UnixDatagram::bind(&notify).unwrap();
         manager.set_read_timeout(Some(HANG)).unwrap();
-        let log = File::options().create(true).append(true).open(dir.join("log")).unwrap();
         let child = portside()
             .args(["run", "-c"])
             .arg(lane_file(dir))

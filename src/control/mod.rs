@@ -11,6 +11,7 @@
 
 pub mod call;
 pub mod devices;
+mod inputs;
 mod queue;
 pub mod records;
 pub mod roles;
@@ -25,7 +26,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portside_devices::kind::Closes;
-use portside_devices::reading::{Quality, Reading};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -33,10 +33,10 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::field::{FieldEvent, LinkHandle};
 use crate::journal::{Append, Draft, Journal, Seals, Stream};
-use crate::lane::{Act, Effect, Event, Interlock, Lane, Note, Order, OrderOutcome, Picture, Topic};
+use crate::lane::{Effect, Event, Interlock, Lane, Note, Order, OrderOutcome, Picture, Topic};
 use crate::notify::Beat;
 use crate::uplink::UplinkState;
-use call::{Call, Reply};
+use call::Reply;
 use devices::{Devices, Ordered};
 use queue::{Queue, Ready, Step};
 use roles::Roles;
@@ -377,116 +377,6 @@ impl Control {
         self.keep(vec![Note { topic, kind, subject: subject.clone(), data, secret: None }]);
     }
 
-    fn field(&mut self, event: FieldEvent) {
-        match event {
-            FieldEvent::Batch { device, readings, .. } => self.readings(device, readings),
-            FieldEvent::Link { device, state, .. } => self.link(device, &state),
-            FieldEvent::Unconfirmed { device, attempts, reason, .. } => {
-                let Some(id) = self.parts.devices.views.get(device).map(|view| view.id.clone()) else { return };
-                let data = json!({ "attempts": attempts, "reason": reason });
-                self.note(Topic::Alarm, "alarm.order_unconfirmed", &id, data);
-            }
-        }
-    }
-
-    fn readings(&mut self, device: usize, readings: Vec<Reading>) {
-        for reading in &readings {
-            let bad = match &reading.quality {
-                Quality::Good | Quality::Stale => None,
-                Quality::Bad(reason) | Quality::Invalid(reason) => Some(reason.clone()),
-            };
-            if self.parts.devices.quality(device, &reading.point, bad) {
-                self.shown = Shown::Outdated;
-            }
-            if let Some(event) = self.parts.roles.event(device, reading) {
-                self.step(event);
-            }
-        }
-        self.thinner.add(device, readings);
-    }
-
-    fn link(&mut self, device: usize, state: &crate::field::LinkState) {
-        use crate::field::LinkState::{Down, Up};
-        self.shown = Shown::Outdated;
-        if !self.parts.devices.link(device, state) {
-            return;
-        }
-        let id = self.parts.devices.views[device].id.clone();
-        let data = match state {
-            Up => json!({ "state": "up" }),
-            Down { reason } => json!({ "state": "down", "reason": reason }),
-        };
-        tracing::info!(device = %id, ?state, "link");
-        self.note(Topic::Device, "device.link", &id, data);
-    }
-
-    fn scan(&mut self, scan: Scan) {
-        match scan {
-            Scan::Picture { picture, path } => {
-                self.step(Event::Picture(picture));
-                self.queue.push(Step::Taken(path));
-            }
-            Scan::SetAside { device, name, reason } => {
-                let inspection = self.parts.lane.view().inspection.map(|inspection| inspection.id);
-                let data = json!({ "file": name, "reason": reason, "inspection": inspection });
-                self.note(Topic::Alarm, "alarm.scan_set_aside", &device, data);
-            }
-            Scan::Link { device, state } => self.link(device, &state),
-        }
-    }
-
-    fn asked(&mut self, asked: Asked) {
-        match asked.call {
-            Call::Act { officer, act } => {
-                self.tickets += 1;
-                let ticket = self.tickets;
-                self.waiting.insert(ticket, asked.answer);
-                self.audit(&officer, &act, asked.uid);
-                self.step(Event::Officer { officer, act, ticket });
-            }
-            Call::Status => {
-                let _ = asked.answer.send(Reply::Status { status: Box::new(self.whole_status()) });
-            }
-            Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify => {
-                let message = "the journal is read without the lane; this call went astray".to_owned();
-                let _ = asked.answer.send(Reply::Failed { message });
-            }
-        }
-    }
-
-    /// The published view, and how journal and uplink stand.
-    fn whole_status(&self) -> serde_json::Value {
-        let mut status = serde_json::to_value(&**self.parts.status.borrow()).unwrap_or_default();
-        let heads = self.parts.journal.heads().borrow().clone();
-        let streams: BTreeMap<String, u64> =
-            heads.streams.iter().map(|(stream, newest)| (stream.to_string(), *newest)).collect();
-        status["journal"] = json!({
-            "epoch": heads.epoch.to_string(), "newest": streams, "waiting": self.queue.len(),
-            "fenced": self.parts.journal.fenced(),
-        });
-        status["uplink"] = self.parts.uplink.as_ref().map_or(serde_json::Value::Null, |state| json!(&*state.borrow()));
-        status
-    }
-
-    /// Who asked for what through which Unix user, beside what the lane makes of it. A verdict's value is not named.
-    fn audit(&mut self, officer: &crate::lane::Officer, act: &Act, uid: u32) {
-        let (verb, inspection) = named(act);
-        let data = json!({
-            "agency": officer.agency, "officer": officer.name, "uid": uid, "act": verb, "inspection": inspection,
-        });
-        let draft = Draft::new(Stream::Audit, "audit.act", "lane", self.parts.clock.wall(), data);
-        let ticket = self.parts.scribe.keep_drafts(vec![draft], self.parts.clock.wall());
-        self.queue.push(Step::Kept { ticket, records: Vec::new() });
-    }
-
-    fn ordered(&mut self, ordered: Ordered) {
-        let Ordered { order, outcome, words } = ordered;
-        if let Some(words) = words {
-            tracing::warn!(?order, ?outcome, words, "an order to the barrier did not arrive");
-        }
-        self.step(Event::Ordered { order, outcome });
-    }
-
     /// Hands due telemetry to the journal, one batch at a time: while the disk is slow the windows grow instead.
     fn thin(&mut self) {
         if self.thinning.is_some() {
@@ -573,20 +463,6 @@ fn reply(answer: Result<Arc<str>, crate::lane::Refusal>) -> Reply {
     match answer {
         Ok(message) => Reply::Done { message },
         Err(refusal) => Reply::Refused { code: refusal.code().to_owned(), message: refusal.to_string() },
-    }
-}
-
-fn named(act: &Act) -> (&'static str, Option<Arc<str>>) {
-    match act {
-        Act::Identify { inspection, .. } => ("identify", inspection.clone()),
-        Act::Judge { inspection, .. } => ("judge", Some(inspection.clone())),
-        Act::PlaceHold { inspection, .. } => ("place_hold", Some(inspection.clone())),
-        Act::LiftHold { inspection, .. } => ("lift_hold", Some(inspection.clone())),
-        Act::Open { .. } => ("open", None),
-        Act::Stop => ("stop", None),
-        Act::Resume => ("resume", None),
-        Act::ConfirmClear => ("confirm_clear", None),
-        Act::ConfirmSubject => ("confirm_subject", None),
     }
 }
 

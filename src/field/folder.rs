@@ -449,7 +449,7 @@ mod tests {
         let new = at(clock.wall());
         assert!(new.made(false, clock).is_ok());
         assert!(new.made(true, clock).unwrap_err().contains("evidence already"));
-        for (apart, says) in [(5, "before the program started"), (90, "is 90 s off"), (-90, "is 90 s off")] {
+        for (apart, says) in [(5, "before the program started"), (90, "s off this clock"), (-90, "s off this clock")] {
             let reason = at(clock.wall() - seconds(apart)).made(false, clock).unwrap_err();
             assert!(reason.contains(says), "{reason}");
         }

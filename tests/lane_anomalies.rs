@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lane_site::{APPROACH, BEYOND, Drive, Site, UNDER, is_record, officer, place_of, settings};
 use portside::lane::{
-    Act, ArmContact, Contact, DeskRole, Effect, Event, Officer, Order, OrderOutcome, Place, Presence, Sensor, Verdict,
+    Act, ArmContact, Contact, DeskRole, Effect, Event, Order, OrderOutcome, Place, Presence, Sensor, Verdict,
 };
 use portside_devices::kind::Closes;
 use serde_json::json;

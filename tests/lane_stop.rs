@@ -1,6 +1,6 @@
 //! A person stops the arm: what is ordered, what is answered, and how it goes on, one sentence a test.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::wildcard_enum_match_arm)]
 
 mod lane_site;
 

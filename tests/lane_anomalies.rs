@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lane_site::{APPROACH, BEYOND, Drive, Site, UNDER, is_record, officer, place_of, settings};
 use portside::lane::{
-    Act, ArmContact, Contact, DeskRole, Effect, Event, Officer, Order, OrderOutcome, Place, Presence, Sensor, Verdict,
+    Act, ArmContact, Contact, DeskRole, Effect, Event, Order, OrderOutcome, Place, Presence, Sensor, Verdict,
 };
 use portside_devices::kind::Closes;
 use serde_json::json;
@@ -368,51 +368,6 @@ fn an_arm_between_its_limits_for_too_long_is_told_once() {
     site.drive = Drive::Off;
     site.run(60_000);
     assert_eq!(site.count("alarm.arm_astray"), 1);
-}
-
-#[test]
-fn stop_wins_over_everything_and_latches_until_a_person_resumes() {
-    let mut site = Site::started(Closes::Held);
-    site.release();
-    site.drive_through();
-    site.run(2_500);
-    site.act_as(Officer { agency: "passer-by".into(), name: "".into() }, Act::Stop).unwrap();
-    assert_eq!(site.drive, Drive::Off);
-    site.run(60_000);
-    assert_eq!(site.orders(), [Order::Open, CLOSE, Order::Stop, Order::CloseOff]);
-    assert_eq!(site.act("customs", Act::Open { reason: "x".into() }).unwrap_err().code(), "latched");
-    site.act("customs", Act::Resume).unwrap();
-    site.run(60_000);
-    assert_eq!(site.orders().len(), 4, "resume moves nothing");
-    site.act("customs", Act::Open { reason: "go on".into() }).unwrap();
-    site.run(5_000);
-    assert_eq!(site.height, 1.0);
-}
-
-#[test]
-fn a_stop_button_that_is_still_pressed_cannot_be_resumed() {
-    let mut site = Site::started(Closes::Held);
-    site.contact(ArmContact::StopPressed, Contact::On);
-    assert_eq!(site.act("customs", Act::Resume).unwrap_err().code(), "still_there");
-    site.contact(ArmContact::StopPressed, Contact::Off);
-    site.act("customs", Act::Resume).unwrap();
-}
-
-#[test]
-fn a_stopped_opening_goes_on_only_when_a_person_confirms_the_subject() {
-    let mut site = Site::started(Closes::Held);
-    site.arrive();
-    site.judge_as("customs", Verdict::Clear).unwrap();
-    site.judge_as("ciq", Verdict::Clear).unwrap();
-    site.run(1_000);
-    site.act("ciq", Act::Stop).unwrap();
-    site.act("ciq", Act::Resume).unwrap();
-    site.run(10_000);
-    assert!(site.height < 0.5);
-    site.act("ciq", Act::ConfirmSubject).unwrap();
-    site.run(5_000);
-    assert_eq!(site.height, 1.0);
-    assert_eq!(site.count("inspection.released"), 1);
 }
 
 #[test]

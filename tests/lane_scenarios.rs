@@ -8,7 +8,11 @@ mod lane_site;
 use std::time::Duration;
 
 use lane_site::{APPROACH, Site, is_record, picture, place_of, settings};
+<<<<<<< HEAD
 use portside::lane::{Act, Arrival, Effect, Event, Officer, Order, Picture, PictureRule, Presence, Verdict};
+=======
+use portside::lane::{Act, Effect, Event, Officer, Order, PictureRule, Presence, Recalled, Verdict};
+>>>>>>> room-U
 use portside_devices::kind::Closes;
 use portside_devices::moment::Moment;
 use serde_json::json;
@@ -334,4 +338,15 @@ fn an_override_in_an_empty_lane_has_an_inspection_of_its_own_and_closes_on_a_per
     assert_eq!(site.data("inspection.closed")["outcome"], "nobody_passed");
     assert_eq!(site.orders(), [Order::Open, CLOSE]);
     assert_eq!(site.height, 0.0);
+}
+
+#[test]
+fn the_beginning_of_an_id_acts_on_the_inspection_in_the_lane_and_on_no_other() {
+    let mut site = Site::recalled(settings(Closes::Held), Recalled::NOTHING, "0198c2b0-7b1c");
+    site.run(1_000);
+    site.arrive();
+    let hold = |id: &str| Act::PlaceHold { inspection: id.into(), reason: "look".into() };
+    assert_eq!(site.act("customs", hold("0198c2b0")).unwrap_err().code(), "other_inspection");
+    site.act("customs", hold("0198c2b0-7b1c")).unwrap();
+    assert_eq!(site.data("inspection.hold_placed")["agency"], "customs");
 }

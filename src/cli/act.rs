@@ -47,7 +47,7 @@ impl From<Judgement> for Verdict {
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  portside verdict 0198c2b0-7a51 --agency customs --officer 100234 clear")]
 pub(super) struct VerdictArgs {
-    /// Inspection id as `portside status` shows it
+    /// Inspection id as `portside status` shows it, or its beginning
     inspection: String,
     #[command(flatten)]
     person: Person,
@@ -82,14 +82,20 @@ pub(super) struct HoldArgs {
 #[derive(Subcommand, Debug)]
 enum HoldAct {
     /// Stop a subject
+    #[command(
+        after_help = "Example:\n  portside hold place 0198c2b0-7a51 --agency customs --officer 100234 --reason \"cargo differs\""
+    )]
     Place(HoldOn),
     /// Lift this agency's own hold; no agency lifts another's
+    #[command(
+        after_help = "Example:\n  portside hold lift 0198c2b0-7a51 --agency customs --officer 100234 --reason \"examined, nothing found\""
+    )]
     Lift(HoldOn),
 }
 
 #[derive(Args, Debug)]
 struct HoldOn {
-    /// Inspection id as `portside status` shows it
+    /// Inspection id as `portside status` shows it, or its beginning
     inspection: String,
     #[command(flatten)]
     person: Person,
@@ -111,6 +117,9 @@ pub(super) struct BarrierArgs {
 #[derive(Subcommand, Debug)]
 enum BarrierAct {
     /// Open without a release, as a recorded override; refused while any hold stands
+    #[command(
+        after_help = "Example:\n  portside barrier open --agency customs --officer 100234 --reason \"ambulance\""
+    )]
     Open {
         #[command(flatten)]
         person: Person,
@@ -119,12 +128,16 @@ enum BarrierAct {
         reason: String,
     },
     /// Stop the arm at once; stays stopped until `resume`
+    #[command(after_help = "Example:\n  portside barrier stop --agency customs --officer 100234")]
     Stop(Person),
     /// End a stop or a fault; moves nothing
+    #[command(after_help = "Example:\n  portside barrier resume --agency customs --officer 100234")]
     Resume(Person),
     /// I looked at the lane: nothing stands under the arm
+    #[command(after_help = "Example:\n  portside barrier confirm-clear --agency customs --officer 100234")]
     ConfirmClear(Person),
     /// I looked at the lane: after the restart it is still the same subject
+    #[command(after_help = "Example:\n  portside barrier confirm-subject --agency customs --officer 100234")]
     ConfirmSubject(Person),
 }
 

@@ -15,6 +15,8 @@ use crate::journal::{
 
 /// `portside journal list|show|verify`
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  portside journal list --stream inspection\n  \
+    portside journal show 0198c2b0-7b1c\n  portside journal verify /var/lib/portside")]
 pub struct JournalArgs {
     /// What to do.
     #[command(subcommand)]
@@ -25,7 +27,8 @@ pub struct JournalArgs {
 #[derive(Subcommand, Clone, Debug)]
 pub enum JournalVerb {
     /// List records
-    #[command(after_help = "Example: portside journal list /var/lib/portside --stream inspection --limit 20")]
+    #[command(after_help = "Examples:\n  portside journal list --limit 20\n  \
+        portside journal list /var/lib/portside --stream inspection --json")]
     List {
         /// The journal's directory; without it the running daemon is asked
         dir: Option<PathBuf>,
@@ -43,7 +46,8 @@ pub enum JournalVerb {
         limit: Option<usize>,
     },
     /// Tell the story of one inspection
-    #[command(after_help = "Example: portside journal show 0198c2b0-7b1c-7def-8123-456789abcdef --why")]
+    #[command(after_help = "Examples:\n  portside journal show 0198c2b0-7b1c\n  \
+        portside journal show 0198c2b0-7b1c-7def-8123-456789abcdef /var/lib/portside --why")]
     Show {
         /// The inspection's id
         inspection: String,
@@ -54,7 +58,8 @@ pub enum JournalVerb {
         why: bool,
     },
     /// Prove that nothing is missing or altered: frames, records, chains, head file, evidence
-    #[command(after_help = "Exit status 0: whole; 1: not. Example: portside journal verify /var/lib/portside")]
+    #[command(after_help = "Exit status 0: whole; 1: not.\n\nExamples:\n  portside journal verify\n  \
+        portside journal verify /var/lib/portside --json")]
     Verify {
         /// The journal's directory; a running daemon may have it open
         dir: Option<PathBuf>,
@@ -77,6 +82,7 @@ impl JournalArgs {
 
 /// Carries the verb out on `dir` and writes to `out`; what went wrong goes to stderr.
 pub fn run(args: &JournalArgs, dir: &Path, out: &mut dyn Write) -> ExitCode {
+    let dir = &store_in(dir);
     let done = match &args.verb {
         JournalVerb::List { json, stream, inspection, limit, .. } => {
             let filter = Filter { stream: stream.as_ref(), inspection: inspection.as_deref() };
@@ -101,6 +107,12 @@ pub fn run(args: &JournalArgs, dir: &Path, out: &mut dyn Write) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The journal that `dir` means: itself, or its `store` where it is the folder of a demo.
+fn store_in(dir: &Path) -> PathBuf {
+    let store = dir.join("store");
+    if store.join("log").is_dir() && !dir.join("log").is_dir() { store } else { dir.to_owned() }
 }
 
 /// Carries the verb out on the journal of the running daemon.
@@ -264,4 +276,19 @@ pub fn print_report(out: &mut dyn Write, report: &Report, json: bool) -> io::Res
         count => writeln!(out, "not whole: {count} problems")?,
     }
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_a_demo_means_the_journal_in_it_and_a_journal_means_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(store_in(dir.path()), dir.path(), "an error names what was asked for");
+        std::fs::create_dir_all(dir.path().join("store/log")).unwrap();
+        assert_eq!(store_in(dir.path()), dir.path().join("store"));
+        std::fs::create_dir(dir.path().join("log")).unwrap();
+        assert_eq!(store_in(dir.path()), dir.path());
+    }
 }

@@ -153,7 +153,11 @@ fn head(paths: &Paths, broker: &str, gate: &Served<Gate>) -> Vec<String> {
         format!("  export PORTSIDE_SOCKET={socket}"),
         "  portside status".to_owned(),
         "  portside journal list".to_owned(),
+        "  portside journal show INSPECTION --why".to_owned(),
+        format!("  portside journal verify {}", paths.dir.display()),
         "  portside barrier stop --agency customs --officer me".to_owned(),
+        "  portside barrier resume --agency customs --officer me".to_owned(),
+        "  portside verdict INSPECTION --agency customs --officer me clear".to_owned(),
         String::new(),
     ]
 }

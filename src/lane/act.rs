@@ -15,6 +15,19 @@ use super::review::{HoldReason, Standing};
 use super::settings::Place;
 use super::{Act, Officer, Order, Refusal, Secret, Verdict};
 
+// Asked is never seen: what these say of the barrier is what was ordered.
+const STOP_ORDERED: &str = "stop ordered; the barrier has not confirmed it yet";
+const CLOSE_TAKEN_BACK: &str = "any close is taken back; the barrier has not confirmed it yet, and an opening goes on: \
+    this barrier has no stop output: use its own button";
+const OPENING_INSTEAD: &str = "opening ordered instead of the close; the barrier has not confirmed it yet: \
+    this barrier has no stop output: use its own button";
+const NO_STOP: &str = "nothing is ordered any more until a resume, but nothing could be sent: \
+    this barrier has no stop output: use its own button";
+/// Shortest beginning of an id that stands for it.
+const BEGINNING_MIN: usize = 4;
+/// Characters of an id that are its whole time: no other inspection of the lane begins so.
+const WHOLE_TIME: usize = 13;
+
 type Answer = Result<Arc<str>, Refusal>;
 
 impl Lane {
@@ -47,25 +60,33 @@ impl Lane {
         if self.settings.arm.can_stop {
             self.protect(Order::Stop, "officer");
         }
-        match self.arm.withdrawal() {
-            Withdrawal::CloseOff => self.protect(Order::CloseOff, "officer"),
-            Withdrawal::Reverse if closing => self.protect(Order::Open, "officer"),
-            Withdrawal::Stop | Withdrawal::Reverse => {}
-        }
+        let answer = match self.arm.withdrawal() {
+            Withdrawal::CloseOff => {
+                self.protect(Order::CloseOff, "officer");
+                if self.settings.arm.can_stop { STOP_ORDERED } else { CLOSE_TAKEN_BACK }
+            }
+            Withdrawal::Reverse if closing => {
+                self.protect(Order::Open, "officer");
+                OPENING_INSTEAD
+            }
+            Withdrawal::Stop => STOP_ORDERED,
+            Withdrawal::Reverse => NO_STOP,
+        };
         self.arm.stop();
         self.doubted();
         self.device_note(
             "arm.stopped",
             json!({ "by": "officer", "officer": person(officer), "sensors": self.sensors.vector() }),
         );
-        "stopped; resume when it is safe".into()
+        answer.into()
     }
 
     /// The inspection in the lane, if it is the one the officer saw.
     fn seen(&mut self, asked: Option<&Arc<str>>) -> Result<&mut Inspection, Refusal> {
+        let before = self.before.clone();
         let inspection = self.inspection.as_mut().ok_or(Refusal::NoSubject)?;
         match asked {
-            Some(asked) if *asked != inspection.id => {
+            Some(asked) if !means(asked, &inspection.id, before.as_deref()) => {
                 Err(Refusal::OtherInspection { asked: Arc::clone(asked), current: Arc::clone(&inspection.id) })
             }
             Some(_) | None => Ok(inspection),
@@ -276,5 +297,32 @@ impl Lane {
             self.open_for_person("confirmed_subject");
         }
         Ok("confirmed".into())
+    }
+}
+
+/// Whether `asked` is the id, or the beginning of it and of none before. Ids sort by time: what does not begin the id
+/// before begins no older one either. After a start the id before is not known.
+fn means(asked: &str, id: &str, before: Option<&str>) -> bool {
+    let alone = match before {
+        Some(before) => asked.len() >= BEGINNING_MIN && !before.starts_with(asked),
+        None => asked.len() >= WHOLE_TIME,
+    };
+    asked == id || (alone && id.starts_with(asked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::means;
+
+    #[test]
+    fn the_beginning_of_an_id_stands_for_it_only_where_it_can_mean_no_other_inspection() {
+        let (id, before) = ("0198c2b0-7b1c-7def-8123-456789abcdef", "0198c2af-9000-7def-8123-456789abcdef");
+        assert!(means(id, id, Some(before)) && means(id, id, None));
+        assert!(means("0198c2b", id, Some(before)));
+        assert!(!means("0198c2", id, Some(before)), "begins the one before as well");
+        assert!(!means("", id, Some("1")) && !means("019", id, Some("1")), "too short to be meant");
+        assert!(means("0198", id, Some("0197c2af-9000")));
+        assert!(means("0198c2b0-7b1c", id, None) && !means("0198c2b0", id, None), "nothing is known of the one before");
+        assert!(!means("0198c2b0-7b1d", id, Some(before)));
     }
 }

@@ -50,6 +50,8 @@ pub struct Lane {
     pub(super) license: License,
     pub(super) told_protection: bool,
     pub(super) inspection: Option<Inspection>,
+    /// Id of the inspection that ended last, `None` since the start.
+    pub(super) before: Option<Arc<str>>,
     pub(super) trespass: Option<Trespass>,
     pub(super) behind: Behind,
     pub(super) out: Vec<Effect>,
@@ -75,6 +77,7 @@ impl Lane {
             license: License::None,
             told_protection: false,
             inspection: memory.inspection,
+            before: None,
             trespass: None,
             behind: Behind::Shut,
             now: Moment::START,

@@ -151,6 +151,7 @@ impl Lane {
         }
         self.inspection_note("inspection.closed", data);
         self.inspection = None;
+        self.before = Some(Arc::clone(&id));
         self.out.push(Effect::Forget { inspection: id });
     }
 

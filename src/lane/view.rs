@@ -184,6 +184,9 @@ impl Lane {
         if self.settings.arm.closes == Closes::Own || self.arm.seen() != Position::Open || self.arm.closing() {
             return None;
         }
+        if self.arm.latched().is_some() {
+            return Some("resume");
+        }
         let vanished = self.inspection.as_ref().and_then(Inspection::way) == Some(Way::Vanished);
         match self.license {
             License::Proving if !vanished => Some("passage"),

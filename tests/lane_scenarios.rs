@@ -8,11 +8,7 @@ mod lane_site;
 use std::time::Duration;
 
 use lane_site::{APPROACH, Site, is_record, picture, place_of, settings};
-<<<<<<< HEAD
-use portside::lane::{Act, Arrival, Effect, Event, Officer, Order, Picture, PictureRule, Presence, Verdict};
-=======
-use portside::lane::{Act, Effect, Event, Officer, Order, PictureRule, Presence, Recalled, Verdict};
->>>>>>> room-U
+use portside::lane::{Act, Arrival, Effect, Event, Officer, Order, Picture, PictureRule, Presence, Recalled, Verdict};
 use portside_devices::kind::Closes;
 use portside_devices::moment::Moment;
 use serde_json::json;

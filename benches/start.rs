@@ -104,7 +104,8 @@ async fn fill(store: &Path, records: usize) {
     let mut last = None;
     for first in (0..records).step_by(BATCH) {
         let draft = |number: usize| {
-            let points = json!({ "di1": { "last": number.is_multiple_of(2), "quality": "good", "age_ms": number % 100 } });
+            let points =
+                json!({ "di1": { "last": number.is_multiple_of(2), "quality": "good", "age_ms": number % 100 } });
             let data = json!({ "device": "arm", "points": points });
             Draft::new(Stream::Telemetry, "telemetry.readings", "arm", time, data)
         };

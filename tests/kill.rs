@@ -282,7 +282,7 @@ fn kill_again_and_again(demo: &Demo, dir: &Path, kills: usize, dice: &mut fastra
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_random_moments_the_lane_keeps_its_word() {
-    let kills = usize::try_from(number("PORTSIDE_KILLS", 50)).unwrap();
+    let kills = usize::try_from(number("PORTSIDE_KILLS", 20)).unwrap();
     let seed = number("PORTSIDE_SEED", fastrand::u64(0..1_000_000));
     println!("{kills} kills, PORTSIDE_SEED={seed}");
     // Two lanes share the kills: most of the time is waiting.

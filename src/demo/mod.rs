@@ -45,6 +45,8 @@ const LOOK: Duration = Duration::from_millis(120);
 const WATCH: Duration = Duration::from_millis(15);
 /// Without any progress for this long, something is wrong.
 const STUCK: Duration = Duration::from_secs(120);
+/// A picture that the lane has not taken by now is lost, as after a kill: the subject is scanned again.
+const SCAN_AGAIN: Duration = Duration::from_secs(4);
 /// A vehicle has left the lane: nothing of it is nearer than this, metres.
 const NEAR: f64 = 8.0;
 
@@ -280,8 +282,12 @@ impl Stage {
         if let Some(id) = status["lane"]["inspection"]["id"].as_str() {
             subject.seen.get_or_insert_with(|| id.into());
         }
-        if step == "awaiting_picture" && subject.pictured != subject.seen {
-            subject.pictured.clone_from(&subject.seen);
+        let now = self.clock.moment();
+        let scanned = subject.pictured.as_ref().is_some_and(|(inspection, sent)| {
+            Some(inspection) == subject.seen.as_ref() && now.since(*sent) < SCAN_AGAIN
+        });
+        if step == "awaiting_picture" && !scanned {
+            subject.pictured = subject.seen.clone().map(|inspection| (inspection, now));
             let (name, bytes) = self.pictures.next();
             if let Err(error) = pictures::send(&self.paths.pictures(), &name, &bytes).await {
                 self.show.line(Line::Words(format!("the X-ray machine cannot write {name}: {error}")));
@@ -341,8 +347,8 @@ struct Subject {
     story: Story,
     plate: String,
     sent: bool,
-    /// The inspection that got its picture.
-    pictured: Option<Arc<str>>,
+    /// The inspection that got its picture, and when it was sent.
+    pictured: Option<(Arc<str>, Moment)>,
     /// The inspection that the lane opened for it.
     seen: Option<Arc<str>>,
     patience: Duration,

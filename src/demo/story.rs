@@ -94,11 +94,7 @@ pub(super) fn deeds(story: Story, plate: &str, status: &Value, lane_clear: bool,
                 deeds.push(deed(format!("identify {id}"), person("customs"), act, 600));
             }
             ("judge", Some(id)) => deeds.extend(verdicts(story, id, todo)),
-            ("lift_hold", Some(id)) if story == Story::Held => {
-                let reason = "opened and examined together, nothing found".into();
-                let act = Act::LiftHold { inspection: id.clone(), reason };
-                deeds.push(deed(format!("lift {id}"), person("ciq"), act, 1500));
-            }
+            ("lift_hold", Some(id)) if story.passes() => deeds.extend(lifts(id, todo)),
             ("confirm_clear", _) if lane_clear => {
                 deeds.push(at_the_lane("confirm clear", Act::ConfirmClear, 800));
             }
@@ -121,6 +117,17 @@ fn verdicts(story: Story, id: &Arc<str>, todo: &Value) -> Vec<Deed> {
         let act = Act::Judge { inspection: id.clone(), verdict };
         let after = if agency == "ciq" { 1400 } else { 900 };
         Some(deed(format!("judge {agency} {id}"), person(agency), act, after))
+    });
+    each.collect()
+}
+
+/// Every agency whose hold stands examines the subject and lifts its own.
+fn lifts(id: &Arc<str>, todo: &Value) -> Vec<Deed> {
+    let agencies = todo["agencies"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let each = agencies.map(|agency| {
+        let reason = "opened and examined together, nothing found".into();
+        let act = Act::LiftHold { inspection: id.clone(), reason };
+        deed(format!("lift {agency} {id}"), person(agency), act, 1500)
     });
     each.collect()
 }

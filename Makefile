@@ -18,6 +18,8 @@ TEST_PACKAGES += python3 python3-venv
 TEST_PACKAGES += strace
 # systemd-analyze, which scores the unit's sandbox
 TEST_PACKAGES += systemd
+# the kill that the unit's reload calls; a bare Debian has none
+TEST_PACKAGES += procps
 
 # For portside-vision, the only part that needs OpenCV (350 packages and 1.8 GB on a bare Debian 12):
 VISION_PACKAGES := libopencv-dev

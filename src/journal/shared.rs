@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::frame::Spot;
+use super::recent::Recent;
 
 /// Shared by the storage thread, the index thread and every handle.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub(super) struct Shared {
     pub(super) dir: PathBuf,
     /// Bytes of drafts that wait for the storage thread.
     pub(super) waiting: AtomicUsize,
+    pub(super) recent: Recent,
     fence: OnceLock<Arc<str>>,
     state: Mutex<State>,
     changed: Condvar,
@@ -51,6 +53,7 @@ impl Shared {
         Self {
             dir,
             waiting: AtomicUsize::new(0),
+            recent: Recent::default(),
             fence: OnceLock::new(),
             state: Mutex::new(State {
                 durable,

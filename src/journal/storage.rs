@@ -22,10 +22,12 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::follow::Follower;
-use super::frame::{self, FrameHeader};
+use super::frame::{self, FrameHeader, Piece, pieces};
 use super::head::{Head, HeadFile, RESERVE, Tip};
 use super::log::Log;
+use super::reader::Stored;
 use super::record::{DraftError, Origin, Prepared, hash};
+use super::recover::stream_of;
 use super::shared::Shared;
 use super::stream::Stream;
 use super::{Heads, Position};
@@ -248,6 +250,7 @@ impl Storage {
         match self.log.commit(run) {
             Ok(bytes) => {
                 self.shared.count(bytes);
+                self.shared.recent.add(pieces(run).filter_map(stored));
                 run.clear();
                 self.publish();
                 Ok(())
@@ -298,6 +301,15 @@ impl Storage {
             }
             Err(error) => Err(self.raise_fence("writing the head file", &error)),
         }
+    }
+}
+
+fn stored(piece: Piece<'_>) -> Option<Stored> {
+    match piece {
+        Piece::Frame { header, record, .. } => {
+            Some(Stored { stream: stream_of(header, record)?, sequence: header.sequence, bytes: Arc::from(record) })
+        }
+        Piece::Hole { .. } => None,
     }
 }
 

@@ -30,6 +30,11 @@ use crate::uplink::{self, Address, DeviceHealth, DeviceState, JournalOwed, LaneS
 
 /// Events that may wait for the control task; a link goes on polling when they are full.
 const EVENTS_WAITING_MAX: usize = 4096;
+/// Links are polled in this many groups, one after the other: in one, a reading would wait for all others of its moment;
+/// each by itself would wake the processor most often.
+const GROUPS: u32 = 5;
+/// The last group begins this much later than the first, at most.
+const BEGINS_WITHIN: Duration = Duration::from_millis(100);
 /// The control task is silent for no longer than this while it is well.
 const CONTROL_SILENCE: Duration = Duration::from_secs(4);
 /// A link has this long for its last writes.
@@ -241,7 +246,13 @@ fn start_links(
         let address: Arc<str> = format!("{}:{}", link.host, link.port).into();
         LinkSpec { name: address.clone(), address, devices, timeout, drive: Drive::Full }
     };
-    config.links.iter().map(|link| field::spawn(spec(link), clock, events.clone(), stop.clone())).collect()
+    let start = |(number, link): (u32, &crate::config::Link)| {
+        let spec = spec(link);
+        let interval = spec.devices.iter().map(|device| device.intervals.fast).min().unwrap_or_default();
+        let delay = interval.min(BEGINS_WITHIN) * (number % GROUPS) / GROUPS;
+        field::spawn_after(delay, spec, clock, events.clone(), stop.clone())
+    };
+    (0..).zip(&config.links).map(start).collect()
 }
 
 /// Answers what only reads the journal, and passes the rest on to the control task.

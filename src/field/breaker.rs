@@ -12,11 +12,13 @@ use portside_devices::moment::Moment;
 
 /// Failures in a row after which a unit is left alone.
 const FAILURES_MAX: u32 = 3;
-/// How soon a unit that is left alone is tried again at first; each time it fails it is left alone four times as long,
-/// as far as its link needs that.
-const PROBE_FIRST: Duration = Duration::from_secs(2);
+/// How soon a unit that is left alone is tried again: at once enough for whoever plugs it in where that costs nobody
+/// anything, later where others wait meanwhile. Each time it fails it is left alone four times as long.
+const PROBE_FIRST: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
 /// The longest that a unit which is back may have to wait for its turn.
 const PROBE_LAST: Duration = Duration::from_secs(60);
+/// A unit that has just died takes at most one part in so many of its link.
+const SHARE_FIRST: u32 = 20;
 /// A dead unit takes at most one part in so many of its link: below one in a hundred, so that the slowest hundredth of
 /// the others' polls does not show it.
 const SHARE: u32 = 200;
@@ -41,10 +43,11 @@ impl Breaker {
     /// `cost`: how long the failure kept the link from the others; zero where there are none.
     pub(super) fn failed(&mut self, now: Moment, cost: Duration) {
         let open = |wait: Duration| Self::Open { until: now + wait, wait };
+        let first = (cost * SHARE_FIRST).clamp(PROBE_FIRST.0, PROBE_FIRST.1);
         *self = match *self {
             Self::Closed { failures } if failures + 1 < FAILURES_MAX => Self::Closed { failures: failures + 1 },
-            Self::Closed { .. } => open(PROBE_FIRST),
-            Self::Open { wait, .. } => open((wait * 4).min((cost * SHARE).clamp(PROBE_FIRST, PROBE_LAST))),
+            Self::Closed { .. } => open(first),
+            Self::Open { wait, .. } => open((wait * 4).min((cost * SHARE).clamp(first, PROBE_LAST))),
         };
     }
 
@@ -92,13 +95,13 @@ mod tests {
 
     #[test]
     fn a_dead_unit_takes_less_than_a_hundredth_of_its_link() {
-        for (cost, last) in [(5, 2), (100, 20), (500, 60)] {
+        for (cost, first, last) in [(5, 2, 2), (100, 2, 20), (250, 5, 50), (500, 10, 60)] {
             let (mut breaker, mut waits) = (Breaker::new(), Vec::new());
             for _ in 0..12 {
                 breaker.failed(Moment::START, Duration::from_millis(cost));
                 waits.push(breaker.not_before().as_millis() / 1_000);
             }
-            assert_eq!(waits[..2], [2, 8.min(last)], "{cost} ms: one that comes back soon is found soon");
+            assert_eq!(waits[..2], [first, (first * 4).min(last)], "{cost} ms: one that comes back soon is found soon");
             assert_eq!(waits.last(), Some(&last));
             assert!(cost * 100 < last * 1_000);
         }

@@ -1,7 +1,7 @@
 //! Judges a profile that could be read: against its kind, against itself, and against its own test blocks.
 
 use super::reader::{Section, did_you_mean, fault};
-use super::{DataType, Point, Profile, Table, code};
+use super::{DataType, Place, Point, Profile, Register, Table, code};
 use crate::codec;
 use crate::fault::{Aside, Fault};
 use crate::kind::{self, Closes, Direction, Kind, Need, Shape, StandardPoint};
@@ -39,7 +39,9 @@ pub(super) fn profile(profile: &Profile, faults: &mut Vec<Fault>) {
     standard_points(profile, faults);
     closing(profile, faults);
     for point in &profile.points {
-        access(point, faults);
+        match &point.place {
+            Place::Register(register) => access(point, register, faults),
+        }
     }
     overlaps(profile, faults);
 }
@@ -120,10 +122,10 @@ fn shape(point: &Point, wanted: &StandardPoint, faults: &mut Vec<Fault>) {
         Direction::Output if !point.writable() => wrong("it must be writable: `access = \"write\"` or \"read-write\""),
         Direction::Input | Direction::Output => {}
     }
-    match (wanted.shape, point.data == DataType::Bool) {
-        (Shape::Bool, false) => wrong("it must be a bool"),
-        (Shape::Number, true) => wrong("it must be a number"),
-        (Shape::Bool, true) | (Shape::Number, false) => {}
+    match (wanted.shape, point.shape()) {
+        (Shape::Bool, Shape::Number) => wrong("it must be a bool"),
+        (Shape::Number, Shape::Bool) => wrong("it must be a number"),
+        (Shape::Bool, Shape::Bool) | (Shape::Number, Shape::Number) => {}
     }
 }
 
@@ -159,43 +161,48 @@ fn closing(profile: &Profile, faults: &mut Vec<Fault>) {
     }
 }
 
-fn access(point: &Point, faults: &mut Vec<Fault>) {
+fn access(point: &Point, register: &Register, faults: &mut Vec<Fault>) {
     let mut wrong = |label: &str| {
         let message = format!("point `{}` contradicts itself", point.name);
         faults.push(fault(code::CONTRADICTION, point.span.clone(), message, label));
     };
-    let register_bool = point.data == DataType::Bool && !point.table.is_bits();
-    if point.writable() && !point.table.is_writable() {
+    let register_bool = register.data == DataType::Bool && !register.table.is_bits();
+    if point.writable() && !register.table.is_writable() {
         wrong("Modbus can only read this table");
     }
     if point.pulse.is_some() && !point.writable() {
         wrong("`pulse` needs a writable point");
     }
-    if point.command.is_some() && !point.writable() {
+    if register.command.is_some() && !point.writable() {
         wrong("`on` needs a writable point");
     }
-    if register_bool && point.readable() && point.truth.is_none() {
+    if register_bool && point.readable() && register.truth.is_none() {
         wrong("a bool in a register needs `bit` or `equals` to be read");
     }
-    if register_bool && point.writable() && point.command.is_none() {
+    if register_bool && point.writable() && register.command.is_none() {
         wrong("a bool in a register needs `on` (and `off`) to be written: the other bits are not ours to change");
     }
-    let byte = matches!(point.data, DataType::U8Low | DataType::U8High);
-    if point.writable() && (byte || point.mask.is_some()) {
+    let byte = matches!(register.data, DataType::U8Low | DataType::U8High);
+    if point.writable() && (byte || register.mask.is_some()) {
         wrong("a part of a register cannot be written without touching the rest");
     }
-    if point.pulse.is_some() && point.command.is_some_and(|command| command.off.is_none()) {
+    if point.pulse.is_some() && register.command.is_some_and(|command| command.off.is_none()) {
         wrong("a pulse needs `off`, the word that ends it");
     }
-    if u32::from(point.address) + u32::from(point.width()) > 0x1_0000 {
+    if u32::from(register.address) + u32::from(register.width()) > 0x1_0000 {
         wrong("it reaches beyond address 65535");
     }
 }
 
 fn overlaps(profile: &Profile, faults: &mut Vec<Fault>) {
-    let writable: Vec<&Point> = profile.points.iter().filter(|point| point.writable()).collect();
-    for (index, point) in writable.iter().enumerate() {
-        let Some(other) = writable[..index].iter().find(|other| collide(point, other)) else { continue };
+    let writable: Vec<(&Point, &Register)> = profile
+        .points
+        .iter()
+        .filter(|point| point.writable())
+        .filter_map(|point| point.register().map(|register| (point, register)))
+        .collect();
+    for (index, (point, register)) in writable.iter().enumerate() {
+        let Some((other, _)) = writable[..index].iter().find(|(_, other)| collide(register, other)) else { continue };
         let message = format!("`{}` and `{}` are written to the same place", other.name, point.name);
         let mut wrong = fault(code::OVERLAP, point.span.clone(), message, "the second");
         wrong.asides.push(Aside { span: other.span.clone(), label: "the first".to_owned() });
@@ -203,8 +210,8 @@ fn overlaps(profile: &Profile, faults: &mut Vec<Fault>) {
     }
 }
 
-fn collide(one: &Point, other: &Point) -> bool {
-    let ends = |point: &Point| (u32::from(point.address), u32::from(point.address) + u32::from(point.width()));
+fn collide(one: &Register, other: &Register) -> bool {
+    let ends = |place: &Register| (u32::from(place.address), u32::from(place.address) + u32::from(place.width()));
     let ((start, end), (other_start, other_end)) = (ends(one), ends(other));
     let overlap = one.table == other.table && start < other_end && other_start < end;
     let words = match (one.command, other.command) {

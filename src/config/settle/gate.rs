@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portside_devices::kind::is_spare;
-use portside_devices::profile::{DataType, Point, PollClass, Truth};
+use portside_devices::kind::{Shape, is_spare};
+use portside_devices::profile::{Point, PollClass, Truth};
 
 use super::device::{Draft, find, worst_poll};
 use super::{Settling, shared, twice};
@@ -223,7 +223,7 @@ fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Opt
 }
 
 fn senses(point: &Point) -> bool {
-    point.data == DataType::Bool && point.readable() && !point.writable()
+    point.shape() == Shape::Bool && point.readable() && !point.writable()
 }
 
 fn contacts_are_fast(arm: &Draft, on: &mut Settling<'_>) {

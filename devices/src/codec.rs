@@ -70,7 +70,9 @@ fn unpack(register: &Register, bits: u64) -> Number {
     match register.data {
         DataType::U8Low => Number::Int(i128::from(bits as u8)),
         DataType::U8High => Number::Int(i128::from((bits >> 8) as u8)),
-        DataType::Bool | DataType::U16 | DataType::U32 | DataType::U64 => Number::Int(i128::from(picked(register, bits))),
+        DataType::Bool | DataType::U16 | DataType::U32 | DataType::U64 => {
+            Number::Int(i128::from(picked(register, bits)))
+        }
         DataType::I16 => Number::Int(i128::from(bits as u16 as i16)),
         DataType::I32 => Number::Int(i128::from(bits as u32 as i32)),
         DataType::I64 => Number::Int(i128::from(bits as i64)),
@@ -214,8 +216,11 @@ fn pack(register: &Register, raw: f64) -> Option<u64> {
 
 fn registers(register: &Register, bits: u64) -> Write {
     let address = register.address;
-    let mut words: Vec<u16> =
-        bits.to_be_bytes().chunks_exact(2).map(|pair| ordered(register, u16::from_be_bytes([pair[0], pair[1]]))).collect();
+    let mut words: Vec<u16> = bits
+        .to_be_bytes()
+        .chunks_exact(2)
+        .map(|pair| ordered(register, u16::from_be_bytes([pair[0], pair[1]])))
+        .collect();
     words.drain(..4 - usize::from(register.width()));
     if register.word_order == WordOrder::LowFirst {
         words.reverse();

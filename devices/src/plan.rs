@@ -68,10 +68,7 @@ fn joins(block: &Block, gap: u16, class: PollClass, register: &Register) -> bool
     let most = u32::from(if register.table.is_bits() { BITS_MAX } else { REGISTERS_MAX });
     let (start, end) = (u32::from(block.start), u32::from(block.start) + u32::from(block.count));
     let (from, to) = (u32::from(register.address), u32::from(register.address) + u32::from(register.width()));
-    block.class == class
-        && block.table == register.table
-        && from <= end + u32::from(gap)
-        && to.max(end) - start <= most
+    block.class == class && block.table == register.table && from <= end + u32::from(gap) && to.max(end) - start <= most
 }
 
 /// How fast a link is, as far as a plan has to know.

@@ -47,6 +47,10 @@ pub(super) fn profile(profile: &Profile, faults: &mut Vec<Fault>) {
 }
 
 fn names(profile: &Profile, faults: &mut Vec<Fault>) {
+    if !profile.kind.has_profiles() {
+        let message = format!("a {} has no profile", profile.kind.word());
+        faults.push(fault(code::UNKNOWN_POINT, 0..1, message, "its address in the lane file says all"));
+    }
     for (index, point) in profile.points.iter().enumerate() {
         if let Some(first) = profile.points[..index].iter().find(|other| other.name == point.name) {
             let message = format!("two points are called `{}`", point.name);
@@ -59,8 +63,31 @@ fn names(profile: &Profile, faults: &mut Vec<Fault>) {
             let mut wrong = fault(code::EXPOSE, point.span.clone(), message, "no kind has such a point");
             wrong.help = Some("leave it out: the machine's own controls start its beam".to_owned());
             faults.push(wrong);
+        } else if point.writable() {
+            outputs(profile.kind, point, faults);
         }
     }
+}
+
+/// Outputs that a kind may not have at all: whatever it is called, a terminal that is not there runs no belt.
+fn outputs(kind: Kind, point: &Point, faults: &mut Vec<Fault>) {
+    let Some(only) = kind.only_outputs() else { return };
+    // A standard input that was made writable is told so by its shape.
+    let input = |wanted: &&StandardPoint| wanted.name == &*point.name && wanted.direction == Direction::Input;
+    if only.contains(&&*point.name) || kind.standard_points().iter().any(|wanted| input(&wanted)) {
+        return;
+    }
+    let message = format!("output `{}` of a {} is not this program's to switch", point.name, kind.word());
+    let label = match only {
+        [] => "no output of this kind is".to_owned(),
+        some => format!(
+            "only {} may be writable",
+            some.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
+        ),
+    };
+    let mut wrong = fault(code::PERSONS_ACT, point.span.clone(), message, label);
+    wrong.help = Some("leave it out: a person at the device does that".to_owned());
+    faults.push(wrong);
 }
 
 fn standard_points(profile: &Profile, faults: &mut Vec<Fault>) {
@@ -75,6 +102,8 @@ fn standard_points(profile: &Profile, faults: &mut Vec<Fault>) {
         match standard.iter().find(|wanted| wanted.name == &*point.name) {
             Some(wanted) => shape(point, wanted, faults),
             None if kind::is_spare(&point.name) || kind::is_expose(&point.name) => {}
+            // A run or start output has been refused by its name already.
+            None if point.writable() && profile.kind.only_outputs().is_some() => {}
             None => {
                 let message = format!("a {} has no point `{}`", profile.kind.word(), point.name);
                 let label = "neither a standard point nor a spare terminal (di1, do1, ai1, ao1, aux_…)";
@@ -91,6 +120,7 @@ fn presence(profile: &Profile, wanted: &StandardPoint, faults: &mut Vec<Fault>) 
     let (required, forbidden) = match wanted.need {
         Need::Required => (true, false),
         Need::Optional => (false, false),
+        Need::RequiredUnless(other) => (profile.point(other).is_none(), false),
         Need::RequiredFor(ways) => (among(ways), profile.closes.is_some() && !among(ways)),
         Need::OptionalFor(ways) => (false, profile.closes.is_some() && !among(ways)),
     };
@@ -123,16 +153,20 @@ fn shape(point: &Point, wanted: &StandardPoint, faults: &mut Vec<Fault>) {
         Direction::Input | Direction::Output => {}
     }
     match (wanted.shape, point.shape()) {
-        (Shape::Bool, Shape::Number) => wrong("it must be a bool"),
-        (Shape::Number, Shape::Bool) => wrong("it must be a number"),
-        (Shape::Bool, Shape::Bool) | (Shape::Number, Shape::Number) => {}
+        (Shape::Bool, Shape::Number | Shape::Text) => wrong("it must be a bool"),
+        (Shape::Number, Shape::Bool | Shape::Text) => wrong("it must be a number"),
+        (Shape::Text, Shape::Bool | Shape::Number) => wrong("it must be a text"),
+        (Shape::Bool, Shape::Bool) | (Shape::Number, Shape::Number) | (Shape::Text, Shape::Text) => {}
+    }
+    if let Some(unit) = wanted.unit.filter(|unit| point.unit.as_deref() != Some(*unit)) {
+        wrong(&format!("its unit must be \"{unit}\": convert with `scale` and `offset`"));
     }
 }
 
 fn closing(profile: &Profile, faults: &mut Vec<Fault>) {
     let mut wrong = |code, span, message: &str, label: &str| faults.push(fault(code, span, message.to_owned(), label));
-    match (profile.kind, profile.closes) {
-        (Kind::Barrier, None) => {
+    match (profile.kind == Kind::Barrier, profile.closes) {
+        (true, None) => {
             wrong(
                 code::CLOSES,
                 0..1,
@@ -140,14 +174,14 @@ fn closing(profile: &Profile, faults: &mut Vec<Fault>) {
                 "add `closes`: `held`, `pulse` or `own`",
             );
         }
-        (Kind::Io | Kind::Xray, Some(_)) => {
+        (false, Some(_)) => {
             wrong(code::CLOSES, 0..1, "only a barrier closes", "`closes` must not be there");
         }
-        (Kind::Barrier, Some(Closes::Held)) if profile.watchdog.is_none() => {
+        (true, Some(Closes::Held)) if profile.watchdog.is_none() => {
             let message = "a held close without a watchdog outlives this program";
             wrong(code::UNBOUNDED, 0..1, message, "add `watchdog`, at most \"500 ms\", as set in the module");
         }
-        (Kind::Barrier, Some(_)) | (Kind::Io | Kind::Xray, None) => {}
+        (true, Some(_)) | (false, None) => {}
     }
     if profile.closes != Some(Closes::Pulse) {
         return;

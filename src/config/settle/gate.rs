@@ -113,12 +113,13 @@ fn one_input_by_two_names(tables: &[Placed<SensorTable>], devices: &[Draft], on:
 fn input(name: &PointName, devices: &[Draft]) -> Option<String> {
     let device = devices.iter().find(|draft| draft.id.as_ref().is_some_and(|id| id.value.as_str() == name.device))?;
     let point = device.profile.as_ref()?.value.point(&name.point)?;
-    let bit = match point.truth {
+    let Some(register) = point.register() else { return Some(format!("`{}` of `{}`", point.name, name.device)) };
+    let bit = match register.truth {
         Some(Truth::Bit(bit)) => format!(" bit {bit}"),
         Some(Truth::Equals { mask, .. }) => format!(" mask {mask:#x}"),
         None => String::new(),
     };
-    Some(format!("{} {}{bit} of `{}`", point.table.word(), point.address, name.device))
+    Some(format!("{} {}{bit} of `{}`", register.table.word(), register.address, name.device))
 }
 
 /// Whether there is a sensor wherever one is needed.

@@ -225,6 +225,13 @@ fn profile(
                     .aside(kind.span.clone(), "the kind here");
                 return None;
             }
+            if profile.base.is_some() {
+                let message = format!("profile `{}` has points without a fixed address", name.value.0);
+                on.faults
+                    .add(codes::NOT_HERE, name.span.clone(), message, "its [base] is not read by this version's links")
+                    .help("copy it into a profile of your own, without [base], the base added to each address");
+                return None;
+            }
             Some(Placed::new(profile, name.span.clone()))
         }
         // Its faults are shown in its own text.

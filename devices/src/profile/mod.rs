@@ -20,6 +20,7 @@ mod parse;
 mod reader;
 mod register;
 mod schema;
+mod skeleton;
 
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use std::time::Duration;
 pub use code::EXPLANATIONS;
 pub use register::{ByteOrder, Command, DataType, Decimals, Register, Table, Truth, WordOrder};
 pub use schema::schema;
+pub use skeleton::skeleton;
 
 use crate::fault::Fault;
 use crate::kind::{Closes, Kind, Shape};

@@ -7,6 +7,7 @@ mod demo;
 mod door;
 pub mod init;
 pub mod journal;
+pub mod profile;
 mod run;
 pub mod schema;
 pub mod status;
@@ -35,6 +36,8 @@ enum Verb {
     Init(init::Args),
     /// Print the JSON Schema of a file that people write
     Schema(schema::Args),
+    /// List device models, test their profiles, begin a new one
+    Profile(profile::ProfileArgs),
     /// Show the lane, its devices, the journal and the uplink on one screen
     Status(status::StatusArgs),
     /// Browse the journal and prove it
@@ -45,6 +48,8 @@ enum Verb {
     Identify(act::IdentifyArgs),
     /// Stop a subject, or lift one's own hold
     Hold(act::HoldArgs),
+    /// Confirm a person's temperature with an instrument of one's own
+    Temperature(act::TemperatureArgs),
     /// Open by override, stop, resume, confirm
     Barrier(act::BarrierArgs),
 }
@@ -65,6 +70,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Check(args) => check::run(&args),
         Verb::Init(args) => init::run(&args),
         Verb::Schema(args) => schema::run(&args),
+        Verb::Profile(args) => profile::run(&args),
         Verb::Status(args) => status::run(&args),
         Verb::Journal(call) => match call.args.dir() {
             Some(dir) => journal::run(&call.args, dir, &mut std::io::stdout().lock()),
@@ -73,6 +79,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Verdict(args) => act::verdict(args),
         Verb::Identify(args) => act::identify(args),
         Verb::Hold(args) => act::hold(args),
+        Verb::Temperature(args) => act::temperature(args),
         Verb::Barrier(args) => act::barrier(args),
     }
 }

@@ -20,9 +20,9 @@ use serde_json::json;
 
 use super::arm;
 use super::contacts::Position;
-use super::decision::{holds, verdicts};
-use super::inspection::{Grounds, Inspection, Reason, Sameness, Step, Way};
+use super::inspection::{Inspection, Reason, Sameness, Step, Way};
 use super::lane::{Lane, License, ms};
+use super::screening::Screening;
 use super::settings::Place;
 use super::{Effect, Order};
 
@@ -130,21 +130,23 @@ impl Lane {
 
     pub(super) fn open_inspection(&mut self, reason: Reason) {
         let until = self.now + self.settings.identify_timeout;
-        self.inspection = Some(Inspection::new((self.ids)(), reason, &self.settings.desks, self.now, until));
+        let mut inspection = Inspection::new((self.ids)(), reason, &self.settings.desks, self.now, until);
+        inspection.case.screening = self.settings.temperature.as_ref().map(|_| Screening::new());
+        self.inspection = Some(inspection);
         self.inspection_note("inspection.opened", json!({ "reason": reason.word(), "sensors": self.sensors.vector() }));
     }
 
     pub(super) fn close_inspection(&mut self, outcome: &'static str) {
         let Some(inspection) = &self.inspection else { return };
-        let id = Arc::clone(&inspection.id);
+        let id = Arc::clone(&inspection.case.id);
         let grounds = match inspection.step {
             Step::Released { grounds, .. } => Some(grounds.word()),
             Step::Unidentified { .. } | Step::AwaitingPicture { .. } | Step::Reviewing { .. } | Step::Held => None,
         };
-        let held = !inspection.holds.is_empty();
+        let held = !inspection.case.holds.is_empty();
         let data = json!({
-            "outcome": outcome, "released_by": grounds, "identity": inspection.identity,
-            "holds": holds(inspection), "verdicts": verdicts(inspection), "sensors": self.sensors.vector(),
+            "outcome": outcome, "released_by": grounds, "identity": inspection.case.identity,
+            "holds": inspection.case.holds_data(), "verdicts": inspection.case.verdicts_data(), "sensors": self.sensors.vector(),
         });
         if held {
             self.alarm("alarm.held_subject_left", json!({ "outcome": outcome }));
@@ -166,7 +168,7 @@ impl Lane {
             Step::Unidentified { until } => self.identified_or_ask(until),
             Step::AwaitingPicture { until } => self.pictured_or_hold(until),
             Step::Reviewing { until } => self.conclude_when_due(until),
-            Step::Held if inspection.holds.is_empty() => self.release(Grounds::Lifts),
+            Step::Held if inspection.case.holds.is_empty() => self.lifted(),
             Step::Held => false,
             Step::Released { way, leave_by, .. } => self.remind(leave_by) || self.pass(way),
         }

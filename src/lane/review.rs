@@ -30,6 +30,7 @@ pub(super) enum HoldReason {
     Unknown,
     NotReviewed,
     NoPicture,
+    Temperature,
     Placed(Arc<str>),
 }
 
@@ -41,6 +42,7 @@ impl HoldReason {
             Self::Unknown => "unknown".into(),
             Self::NotReviewed => "not_reviewed".into(),
             Self::NoPicture => "no_picture".into(),
+            Self::Temperature => "temperature".into(),
             Self::Placed(text) => Arc::clone(text),
         }
     }
@@ -51,6 +53,7 @@ impl HoldReason {
             "unknown" => Self::Unknown,
             "not_reviewed" => Self::NotReviewed,
             "no_picture" => Self::NoPicture,
+            "temperature" => Self::Temperature,
             text => Self::Placed(text.into()),
         }
     }

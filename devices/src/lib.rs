@@ -13,3 +13,4 @@ pub mod plan;
 pub mod profile;
 pub mod reading;
 pub mod simulate;
+pub mod stream;

@@ -28,7 +28,14 @@ pub fn decode(point: &Point, raw: Raw<'_>) -> (Option<Value>, Quality) {
             Some(truth) => good(Value::Bool(holds(truth, ordered(register, words[0])) != point.inverted)),
             None => bad("the profile does not say where the bool is".to_owned()),
         },
-        (Raw::Words(words), _) => number(point, register, bits(register, words)),
+        (Raw::Words(words), _) => {
+            let own = &words[..usize::from(register.data.words())];
+            let decimals = register.decimals.map_or(0, |place| {
+                let word = ordered(register, words[usize::from(place.word)]);
+                i32::from((word & place.mask) >> place.mask.trailing_zeros())
+            });
+            number(point, register, bits(register, own), decimals)
+        }
     }
 }
 
@@ -89,16 +96,17 @@ fn picked(register: &Register, bits: u64) -> u64 {
     register.mask.map_or(bits, |mask| (bits & mask) >> mask.trailing_zeros())
 }
 
-fn number(point: &Point, register: &Register, bits: u64) -> (Option<Value>, Quality) {
+fn number(point: &Point, register: &Register, bits: u64, decimals: i32) -> (Option<Value>, Quality) {
     if point.invalid.contains(&bits) {
-        let digits = usize::from(register.width()) * 4;
+        let digits = usize::from(register.data.words()) * 4;
         return (None, Quality::Invalid(format!("the device sent 0x{bits:0digits$X}, its code for no measurement")));
     }
-    let plain = point.scale == 1.0 && point.offset == 0.0;
+    let plain = point.scale == 1.0 && point.offset == 0.0 && decimals == 0;
     let (value, size) = match unpack(register, bits) {
         Number::Int(raw) => match i64::try_from(raw) {
             Ok(whole) if plain => (Value::Int(whole), raw as f64),
-            Ok(_) | Err(_) => scaled(point, raw as f64),
+            // Divided, not multiplied by 0.01: 12345 with two decimals is 123.45 to the last bit.
+            Ok(_) | Err(_) => scaled(point, raw as f64 / 10_f64.powi(decimals)),
         },
         Number::Float(raw) => scaled(point, raw),
     };
@@ -225,7 +233,7 @@ fn registers(register: &Register, bits: u64) -> Write {
         .chunks_exact(2)
         .map(|pair| ordered(register, u16::from_be_bytes([pair[0], pair[1]])))
         .collect();
-    words.drain(..4 - usize::from(register.width()));
+    words.drain(..4 - usize::from(register.data.words()));
     if register.word_order == WordOrder::LowFirst {
         words.reverse();
     }
@@ -378,6 +386,16 @@ mod tests {
         assert_eq!(value("table = \"input\"\ntype = \"f32\"", &[0x41A4, 0x0000]), float(20.5));
         assert_eq!(value("table = \"input\"\ntype = \"f64\"", &[0x4034, 0x8000, 0, 0]), float(20.5));
         assert_eq!(value("table = \"input\"\ntype = \"i16\"\nscale = 0.5\noffset = -10", &[4]), float(-8.0));
+    }
+
+    #[test]
+    fn a_number_takes_its_decimals_from_a_word_of_the_same_read() {
+        let lines = "table = \"holding\"\ntype = \"i32\"\ndecimals_word = 5\ndecimals_mask = 0x0070";
+        let float = |number| Some(Value::Float(number));
+        assert_eq!(value(lines, &[0, 12345, 9, 9, 9, 0x0023]), float(123.45));
+        assert_eq!(value(lines, &[0xFFFF, 0xFFFF, 0, 0, 0, 0x0010]), float(-0.1));
+        assert_eq!(value(lines, &[0, 12345, 0, 0, 0, 0xFF8F]), Some(Value::Int(12345)));
+        assert_eq!(value(lines, &[0, 12345]), None, "the word with the decimals is missing");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod fault;
 pub mod kind;
 pub mod library;
 pub mod moment;
+pub mod page;
 pub mod plan;
 pub mod profile;
 pub mod reading;

@@ -10,7 +10,7 @@ use crate::kind::{self, Closes, Direction, Kind, Need, Shape, StandardPoint};
 pub(super) fn keys(section: &mut Section<'_, '_, '_>, table: Table, data: DataType) {
     let (boolean, bit, equals, on) =
         (data == DataType::Bool, section.has("bit"), section.has("equals"), section.has("on"));
-    let bits = table.is_bits();
+    let (bits, decimals) = (table.is_bits(), section.has("decimals_word"));
     let mut clash = |key: &str, when: bool, why: &str| {
         if when && section.has(key) {
             let (span, message) = (section.key_span(key), format!("`{key}` makes no sense in {}", section.what));
@@ -31,6 +31,10 @@ pub(super) fn keys(section: &mut Section<'_, '_, '_>, table: Table, data: DataTy
     clash("mask", boolean && !equals, "the mask of a bool belongs to `equals`");
     clash("equals", bit, "`bit` says already where the bool is");
     clash("off", !on, "`off` needs `on`");
+    for key in ["decimals_word", "decimals_mask"] {
+        clash(key, boolean || matches!(data, DataType::F32 | DataType::F64), "only a whole number can have it");
+    }
+    clash("decimals_mask", !decimals, "`decimals_mask` needs `decimals_word`");
 }
 
 /// A whole profile against its kind and against itself.
@@ -207,6 +211,12 @@ fn access(point: &Point, register: &Register, faults: &mut Vec<Fault>) {
     let register_bool = register.data == DataType::Bool && !register.table.is_bits();
     if point.writable() && !register.table.is_writable() {
         wrong("Modbus can only read this table");
+    }
+    if let Some(decimals) = register.decimals.filter(|decimals| decimals.word < register.data.words()) {
+        wrong(&format!("`decimals_word = {}` lies within the number itself", decimals.word));
+    }
+    if register.decimals.is_some() && point.writable() {
+        wrong("a number whose decimals the device chooses cannot be written");
     }
     if point.pulse.is_some() && !point.writable() {
         wrong("`pulse` needs a writable point");

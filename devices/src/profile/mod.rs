@@ -24,6 +24,7 @@ mod records;
 mod register;
 mod schema;
 mod signals;
+mod skeleton;
 mod trials;
 
 use std::ops::{Range, RangeInclusive};
@@ -31,8 +32,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use code::EXPLANATIONS;
-pub use register::{ByteOrder, Command, DataType, Register, Table, Truth, WordOrder};
+pub use register::{ByteOrder, Command, DataType, Decimals, Register, Table, Truth, WordOrder};
 pub use schema::schema;
+pub use skeleton::skeleton;
 
 use crate::fault::Fault;
 use crate::kind::{Closes, Kind, Shape};
@@ -66,6 +68,8 @@ pub struct Profile {
     pub stream: Option<Stream>,
     /// Its points, in the order of the text. Names are unique.
     pub points: Vec<Point>,
+    /// Where the device says at which address its points begin; `None` where the addresses are fixed.
+    pub base: Option<Base>,
     /// How to recognise the model on the wire.
     pub identify: Option<Identify>,
     /// Raw words and the values that must come out of them.
@@ -76,6 +80,24 @@ impl Profile {
     /// Reads `text`, known as `name` (`KIND/VENDOR-MODEL`). On failure: every fault of the text in its order.
     pub fn parse(name: &str, text: &str) -> Result<Self, Vec<Fault>> {
         parse::profile(name, text)
+    }
+
+    /// The profile of a device whose points begin at `start`, as its [`Base`] register says. Fails where a point would
+    /// lie beyond the last address.
+    pub fn based(&self, start: u16) -> Result<Self, String> {
+        let mut based = Self { base: None, ..self.clone() };
+        for point in &mut based.points {
+            let Place::Register(register) = &mut point.place else { continue };
+            let reach = u32::from(register.address) + u32::from(start) + u32::from(register.width());
+            if reach > 0x1_0000 {
+                return Err(format!(
+                    "the device says that its points begin at {start}, which puts `{}` beyond address 65535",
+                    point.name
+                ));
+            }
+            register.address += start;
+        }
+        Ok(based)
     }
 
     /// The point called `name`.
@@ -245,6 +267,15 @@ impl Access {
         &[("read", Self::Read), ("write", Self::Write), ("read-write", Self::ReadWrite)];
 }
 
+/// A register that tells at which address the points of a device begin: theirs are counted from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// Which table: `holding` or `input`.
+    pub table: Table,
+    /// Address in the request.
+    pub address: u16,
+}
+
 /// A register that tells the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identify {
@@ -266,6 +297,15 @@ pub struct ProfileTest {
 }
 
 impl ProfileTest {
+    /// True where it says what comes out of, or is sent for, the point at this place.
+    pub fn shows(&self, index: usize) -> bool {
+        match &self.trial {
+            Trial::Register { point, .. } | Trial::Write { point, .. } => *point == index,
+            Trial::Unit { expect, .. } => expect.iter().any(|(point, _)| *point == index),
+            Trial::Bytes { .. } => false,
+        }
+    }
+
     /// What it tries, in words: ``point `opened` ``.
     pub fn subject(&self, profile: &Profile) -> String {
         let point = |index: &usize| format!("point `{}`", profile.points[*index].name);

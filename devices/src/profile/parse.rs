@@ -8,8 +8,8 @@ use toml::de::{DeTable, DeValue};
 use super::reader::{At, Section, did_you_mean, fault, real, whole};
 use super::records::{RecordDraft, RequestDraft};
 use super::{
-    Access, ByteOrder, Command, DataType, Expect, Identify, Place, Point, PollClass, Profile, ProfileTest, Protocol,
-    Register, Table, Trial, Truth, WordOrder, check, code, framing, records, signals, trials,
+    Access, Base, ByteOrder, Command, DataType, Decimals, Expect, Identify, Place, Point, PollClass, Profile,
+    ProfileTest, Protocol, Register, Table, Trial, Truth, WordOrder, check, code, framing, records, signals, trials,
 };
 use crate::fault::Fault;
 use crate::kind::{Closes, Kind};
@@ -62,6 +62,7 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
     let watchdog = top.duration("watchdog", Duration::from_millis(1)..=Duration::from_millis(500));
     let speaks = protocol.as_ref().map_or(Protocol::Modbus, |protocol| protocol.value);
     let gap = top.integer("gap", 0..=64);
+    let base_table = top.table("base");
     let identify_table = top.table("identify");
     let framing_table = framing_table(speaks, &mut top);
     let record_tables = top.tables("record");
@@ -78,6 +79,7 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
     }
     top.finish();
 
+    let base = base_table.and_then(|(table, span)| base(table, span, faults));
     let identify = identify_table.and_then(|(table, span)| identify(table, span, faults));
     let mut parts = Parts { protocol: speaks, stream: None, records: Vec::new(), requests: Vec::new() };
     let whole = speaks == Protocol::Modbus || parts.read(framing_table, record_tables, request_tables, span, faults);
@@ -110,6 +112,7 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
         gap: gap.as_ref().map_or(0, word),
         stream,
         points,
+        base,
         identify,
         tests,
     };
@@ -125,10 +128,19 @@ fn folder(name: &str, kind: &At<Kind>, top: &mut Section<'_, '_, '_>) {
     }
 }
 
+fn base(table: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fault>) -> Option<Base> {
+    let mut section = Section::new("`base`", table, span, faults);
+    let place = section.word("table", Table::REGISTERS);
+    let place = section.required("table", place);
+    let address = section.integer("address", WORD);
+    let address = section.required("address", address);
+    section.finish();
+    Some(Base { table: place?.value, address: word(&address?) })
+}
+
 fn identify(table: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fault>) -> Option<Identify> {
     let mut section = Section::new("`identify`", table, span, faults);
-    let words = [("holding", Table::Holding), ("input", Table::Input)];
-    let place = section.word("table", &words);
+    let place = section.word("table", Table::REGISTERS);
     let place = section.required("table", place);
     let address = section.integer("address", WORD);
     let address = section.required("address", address);
@@ -151,11 +163,11 @@ fn framing_table<'a, 'i>(protocol: Protocol, top: &mut Section<'a, 'i, '_>) -> O
             None
         }
         Protocol::Line => {
-            top.foreign(&["frame", "gap", "identify"], "they belong to another protocol");
+            top.foreign(&["frame", "gap", "base", "identify"], "they belong to another protocol");
             top.table("line")
         }
         Protocol::Frame => {
-            top.foreign(&["line", "gap", "identify"], "they belong to another protocol");
+            top.foreign(&["line", "gap", "base", "identify"], "they belong to another protocol");
             top.table("frame")
         }
     }
@@ -288,6 +300,8 @@ fn registers(section: &mut Section<'_, '_, '_>, _: &Common) -> Option<Place> {
     let equals = section.integer("equals", WORD);
     let on = section.integer("on", WORD);
     let off = section.integer("off", WORD);
+    let decimals_word = section.integer("decimals_word", 1..=124);
+    let decimals_mask = section.integer("decimals_mask", 1..=0xFFFF);
 
     let table = place?.value;
     let data = match data {
@@ -315,6 +329,8 @@ fn registers(section: &mut Section<'_, '_, '_>, _: &Common) -> Option<Place> {
         truth,
         mask: mask.filter(|_| data != DataType::Bool).and_then(|mask| u64::try_from(mask.value).ok()),
         command: on.map(|on| Command { on: word(&on), off: off.as_ref().map(word) }),
+        decimals: decimals_word
+            .map(|at| Decimals { word: word(&at), mask: decimals_mask.as_ref().map_or(0xFFFF, word) }),
     }))
 }
 

@@ -16,7 +16,8 @@ use crate::stream::{Condition, Literal, Signal, Sink, Stream, Template, Test, Te
 pub(super) const KEYS: &[&str] =
     &["field", "decimals", "negative", "invalid_when", "send", "answer", "refusal", "replace", "max", "forbid"];
 /// Keys of a Modbus point that make no sense here.
-pub(super) const FOREIGN: &[&str] = &["table", "address", "byte_order", "word_order", "mask", "pulse", "poll"];
+pub(super) const FOREIGN: &[&str] =
+    &["table", "address", "byte_order", "word_order", "mask", "pulse", "poll", "decimals_word", "decimals_mask"];
 
 const SHAPES: &[(&str, Shape)] = &[("bool", Shape::Bool), ("number", Shape::Number), ("text", Shape::Text)];
 

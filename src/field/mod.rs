@@ -12,6 +12,7 @@
 
 mod breaker;
 pub mod folder;
+mod line;
 mod link;
 pub mod medium;
 mod orders;
@@ -175,7 +176,7 @@ pub struct WriteRequest {
 /// What became of a write request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The device confirmed every write.
+    /// The device confirmed every write; one whose profile knows no confirmation has been sent it.
     Written,
     /// The device, or its profile, refused; writes before the refused one were done.
     Refused(String),
@@ -265,7 +266,12 @@ pub fn spawn(spec: LinkSpec, clock: Clock, events: mpsc::Sender<FieldEvent>, can
     let (urgent, urgent_in) = mpsc::unbounded_channel();
     let stats = Arc::new(LinkStats::default());
     let name = spec.name.clone();
-    let link = link::Link::new(spec, clock, events, commands_in, urgent_in, stats.clone());
-    let task = tokio::spawn(link.run(cancel));
+    let task = if spec.devices.iter().any(|device| line::speaks(&device.profile)) {
+        let link = line::LineLink::new(spec, clock, events, commands_in, urgent_in, stats.clone());
+        tokio::spawn(link.run(cancel))
+    } else {
+        let link = link::Link::new(spec, clock, events, commands_in, urgent_in, stats.clone());
+        tokio::spawn(link.run(cancel))
+    };
     LinkHandle { name, commands, urgent, stats, task }
 }

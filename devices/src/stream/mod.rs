@@ -81,6 +81,12 @@ impl Stream {
         !self.requests.is_empty()
     }
 
+    /// True where a record says something of a point: a display that only confirms what it is sent tells nothing.
+    pub fn tells(&self) -> bool {
+        let tells = |record: &Record| !record.points.is_empty() || !record.set.is_empty() || !record.invalid.is_empty();
+        self.records.iter().any(tells)
+    }
+
     /// Longest unit in bytes, whatever arrives.
     pub const fn unit_max(&self) -> usize {
         match &self.framing {

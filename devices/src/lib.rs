@@ -11,6 +11,8 @@ pub mod library;
 pub mod moment;
 pub mod page;
 pub mod plan;
+pub mod portal;
 pub mod profile;
 pub mod reading;
 pub mod simulate;
+pub mod stream;

@@ -12,6 +12,7 @@
 
 mod breaker;
 pub mod folder;
+mod line;
 mod link;
 pub mod medium;
 mod orders;
@@ -176,7 +177,7 @@ pub struct WriteRequest {
 /// What became of a write request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The device confirmed every write.
+    /// The device confirmed every write; one whose profile knows no confirmation has been sent it.
     Written,
     /// The device, or its profile, refused; writes before the refused one were done.
     Refused(String),
@@ -281,8 +282,13 @@ pub fn spawn_after(
     let counted = stats.clone();
     let task = tokio::spawn(async move {
         // A link that is to end before it began has nothing to bring to rest.
-        if cancel.run_until_cancelled(tokio::time::sleep(delay)).await.is_some() {
-            // Its polls stand on a grid that begins here.
+        if cancel.run_until_cancelled(tokio::time::sleep(delay)).await.is_none() {
+            return;
+        }
+        // Its polls stand on a grid that begins here.
+        if spec.devices.iter().any(|device| line::speaks(&device.profile)) {
+            line::LineLink::new(spec, clock, events, commands_in, urgent_in, counted).run(cancel).await;
+        } else {
             link::Link::new(spec, clock, events, commands_in, urgent_in, counted).run(cancel).await;
         }
     });

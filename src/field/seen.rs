@@ -17,9 +17,9 @@ pub(super) enum Data {
 
 /// One point as it was last told.
 #[derive(Clone, Debug, PartialEq)]
-struct Told {
-    value: Option<Value>,
-    quality: Quality,
+pub(super) struct Told {
+    pub(super) value: Option<Value>,
+    pub(super) quality: Quality,
 }
 
 #[derive(Debug)]
@@ -140,7 +140,7 @@ impl Seen {
 }
 
 /// True where `found` must be told: another quality, another truth, or a step larger than the deadband.
-fn changed(point: &Point, told: &Told, found: &Told) -> bool {
+pub(super) fn changed(point: &Point, told: &Told, found: &Told) -> bool {
     if told.quality != found.quality {
         return true;
     }
@@ -153,7 +153,7 @@ fn changed(point: &Point, told: &Told, found: &Told) -> bool {
     }
 }
 
-fn reading(point: &Point, told: &Told, at: Moment) -> Reading {
+pub(super) fn reading(point: &Point, told: &Told, at: Moment) -> Reading {
     Reading { point: point.name.clone(), value: told.value.clone(), quality: told.quality.clone(), at }
 }
 

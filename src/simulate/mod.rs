@@ -1,5 +1,6 @@
 //! Serves the devices' pure simulators on real sockets, so that the real driver talks to them over a real wire.
 
+pub mod line;
 pub mod phantom;
 
 use std::future::Future;

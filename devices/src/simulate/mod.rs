@@ -4,11 +4,21 @@
 mod bank;
 mod faults;
 mod gate;
+mod line_portal;
+mod optris;
+mod scale;
+mod sign;
+mod speaker;
 mod vehicle;
 
 pub use bank::Bank;
 pub use faults::{Fault, Faults};
 pub use gate::{ArmFault, Button, Gate, GateSetup, GateView, SensorFault, Spot};
+pub use line_portal::{LinePortal, Load, Tempo};
+pub use optris::Thermometers;
+pub use scale::{AskedScale, ContinuousScale, Platform};
+pub use sign::Sign;
+pub use speaker::{LineFault, LineFaults, Passed, Speaker};
 pub use vehicle::{Manner, VehicleView};
 
 use crate::moment::Moment;

@@ -3,6 +3,7 @@
 
 mod act;
 pub mod check;
+mod decode;
 mod demo;
 mod door;
 pub mod init;
@@ -52,6 +53,8 @@ enum Verb {
     Temperature(act::TemperatureArgs),
     /// Open by override, stop, resume, confirm
     Barrier(act::BarrierArgs),
+    #[command(hide = true)]
+    Decode(decode::DecodeArgs),
 }
 
 #[derive(Args, Debug)]
@@ -81,5 +84,6 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Hold(args) => act::hold(args),
         Verb::Temperature(args) => act::temperature(args),
         Verb::Barrier(args) => act::barrier(args),
+        Verb::Decode(args) => decode::run(&args),
     }
 }

@@ -338,10 +338,15 @@ fn opened(agency: &str, role: DeskRole, standing: &Standing) -> Value {
 
 /// A picture as records carry it.
 pub(super) fn picture_data(picture: &Picture) -> Value {
-    json!({
+    let mut data = json!({
         "sha256": picture.sha256, "media_type": picture.media_type, "size": picture.size, "width": picture.width,
-        "height": picture.height, "bits": picture.bits, "name": picture.name, "device": picture.device,
-    })
+        "height": picture.height, "bits": picture.bits, "form": picture.form, "views": picture.views,
+        "name": picture.name, "device": picture.device,
+    });
+    if let Some(sidecar) = &picture.sidecar {
+        data["sidecar"] = json!(sidecar);
+    }
+    data
 }
 
 /// A text of a record's data.

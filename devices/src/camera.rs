@@ -261,7 +261,7 @@ impl Message {
     pub fn payload(&self) -> &[u8] {
         match &self.said {
             Said::Frame { jpeg, .. } => jpeg,
-            Said::Lost { reason } => reason[..reason.floor_char_boundary(REASON_MAX)].as_bytes(),
+            Said::Lost { reason } => &reason.as_bytes()[..reason.floor_char_boundary(REASON_MAX)],
             Said::Heartbeat | Said::Opened { .. } | Said::Ended => &[],
         }
     }

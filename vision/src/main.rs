@@ -58,7 +58,7 @@ enum Job {
         #[arg(long)]
         once: bool,
         /// MiB of memory of its own that the process may take.
-        #[arg(long, value_name = "MIB", default_value_t = 1024)]
+        #[arg(long, value_name = "MIB", default_value_t = 512)]
         memory: u64,
         /// End with the process of this id, which must be the one that started this.
         #[arg(long, value_name = "PID")]

@@ -7,8 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{At, Section, did_you_mean, fault, real, whole};
 use super::{
-    Access, ByteOrder, Command, DataType, Expect, Identify, Point, PollClass, Profile, ProfileTest, Protocol, Table,
-    Truth, WordOrder, check, code,
+    Access, ByteOrder, Command, DataType, Expect, Identify, Place, Point, PollClass, Profile, ProfileTest, Protocol,
+    Register, Table, Truth, WordOrder, check, code,
 };
 use crate::fault::Fault;
 use crate::kind::{Closes, Kind};
@@ -193,13 +193,16 @@ fn point_keys(section: &mut Section<'_, '_, '_>) -> Option<Point> {
     check::keys(section, table, data);
     Some(Point {
         name: name?.value.into(),
-        table,
-        address: word(&address?),
-        data,
-        byte_order: byte_order.map_or(ByteOrder::Big, |order| order.value),
-        word_order: word_order.map_or(WordOrder::HighFirst, |order| order.value),
-        truth,
-        mask: mask.filter(|_| data != DataType::Bool).and_then(|mask| u64::try_from(mask.value).ok()),
+        place: Place::Register(Register {
+            table,
+            address: word(&address?),
+            data,
+            byte_order: byte_order.map_or(ByteOrder::Big, |order| order.value),
+            word_order: word_order.map_or(WordOrder::HighFirst, |order| order.value),
+            truth,
+            mask: mask.filter(|_| data != DataType::Bool).and_then(|mask| u64::try_from(mask.value).ok()),
+            command: on.map(|on| Command { on: word(&on), off: off.as_ref().map(word) }),
+        }),
         inverted,
         scale: scale.map_or(1.0, |scale| scale.value),
         offset: offset.map_or(0.0, |offset| offset.value),
@@ -211,7 +214,6 @@ fn point_keys(section: &mut Section<'_, '_, '_>) -> Option<Point> {
         poll: poll.map_or(PollClass::Normal, |poll| poll.value),
         access: access.map_or(Access::Read, |access| access.value),
         pulse: pulse.map(|pulse| pulse.value),
-        command: on.map(|on| Command { on: word(&on), off: off.as_ref().map(word) }),
         span: section.span.clone(),
     })
 }

@@ -299,7 +299,7 @@ pub(super) fn unused(devices: &[Draft], on: &mut Settling<'_>) {
         if kind.value == DeviceKind::Barrier {
             let message = format!("a second barrier is not in this version: `{}`", id.value);
             on.faults.add(codes::NOT_HERE, id.span.clone(), message, "expected one barrier, the `arm` of [gate]");
-        } else {
+        } else if !kind.value.stands_alone() {
             let message = format!("nothing uses device `{}`", id.value);
             on.faults.add(codes::UNUSED, id.span.clone(), message, "neither [gate] nor [[station]] names it");
         }

@@ -157,9 +157,24 @@ fn keys_that_contradict_each_other_are_refused() {
         "table = \"coil\"\naddress = 0\npulse = \"1 s\"",
         "table = \"holding\"\naddress = 65535\ntype = \"u32\"",
         "table = \"holding\"\naddress = 0\ntype = \"u8_low\"\naccess = \"read-write\"",
+        "table = \"holding\"\naddress = 0\ntype = \"f32\"\ndecimals_word = 5",
+        "table = \"holding\"\naddress = 0\ntype = \"i32\"\ndecimals_word = 1",
+        "table = \"holding\"\naddress = 0\ntype = \"i32\"\ndecimals_mask = 7",
+        "table = \"holding\"\naddress = 0\ntype = \"i32\"\ndecimals_word = 5\naccess = \"read-write\"",
     ] {
         assert_eq!(codes(lines), ["E0312"], "{lines}");
     }
+}
+
+#[test]
+fn a_device_may_say_itself_where_its_points_begin() {
+    let portal = Library::shipped().get("radiation/aspect").unwrap().unwrap();
+    let address = |profile: &Profile, name: &str| profile.point(name).unwrap().register().unwrap().address;
+    let based = portal.based(0x0120).unwrap();
+    assert_eq!((address(&portal, "gamma_counts"), address(&based, "gamma_counts")), (4, 0x0124));
+    assert_eq!(based.base, None, "it is not moved twice");
+    let beyond = portal.based(0xFFFF).unwrap_err();
+    assert!(beyond.contains("65535"), "{beyond}");
 }
 
 #[test]
@@ -216,6 +231,7 @@ fn the_schema_knows_the_same_keys_as_the_parser() {
     let schema = schema();
     let tables = [
         (&schema, ""),
+        (&schema["properties"]["base"], "[base]\n"),
         (&schema["properties"]["identify"], "[identify]\n"),
         (&schema["properties"]["point"]["items"], "[[point]]\n"),
         (&schema["properties"]["test"]["items"], "[[test]]\n"),

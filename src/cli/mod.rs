@@ -7,6 +7,7 @@ mod demo;
 mod door;
 pub mod init;
 pub mod journal;
+pub mod profile;
 mod run;
 pub mod schema;
 pub mod status;
@@ -35,6 +36,8 @@ enum Verb {
     Init(init::Args),
     /// Print the JSON Schema of a file that people write
     Schema(schema::Args),
+    /// List device models, test their profiles, begin a new one
+    Profile(profile::ProfileArgs),
     /// Show the lane, its devices, the journal and the uplink on one screen
     Status(status::StatusArgs),
     /// Browse the journal and prove it
@@ -65,6 +68,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Check(args) => check::run(&args),
         Verb::Init(args) => init::run(&args),
         Verb::Schema(args) => schema::run(&args),
+        Verb::Profile(args) => profile::run(&args),
         Verb::Status(args) => status::run(&args),
         Verb::Journal(call) => match call.args.dir() {
             Some(dir) => journal::run(&call.args, dir, &mut std::io::stdout().lock()),

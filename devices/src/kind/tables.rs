@@ -47,7 +47,7 @@ pub(super) const XRAY: &[StandardPoint] = &[
         Need::Optional,
         "switch the beam off; only a person at the machine starts it again",
     ),
-    input("belt_running", Shape::Bool, Need::Required, "the belt runs, whichever way"),
+    input("belt_running", Shape::Bool, Need::Optional, "the belt runs, whichever way"),
     input("belt_reversed", Shape::Bool, Need::Optional, "the belt runs backwards"),
     measure("belt_speed", "m/s", Need::Optional, "speed of the belt"),
     input("belt_run_ready", Shape::Bool, Need::Optional, "a person could start the belt forwards"),
@@ -57,7 +57,7 @@ pub(super) const XRAY: &[StandardPoint] = &[
     input("xray_ready", Shape::Bool, Need::Optional, "the tube is warm and could emit; with xray_on off it does not"),
     input("xray_on", Shape::Bool, Need::Required, "the tube emits"),
     input("fault", Shape::Bool, Need::Optional, "the machine reports a fault"),
-    input("emergency_stop", Shape::Bool, Need::Required, "an emergency stop button is pressed"),
+    input("emergency_stop", Shape::Bool, Need::Optional, "an emergency stop button is pressed"),
 ];
 
 pub(super) const THERMOMETER: &[StandardPoint] = &[
@@ -114,7 +114,12 @@ pub(super) const UPS: &[StandardPoint] = &[
 
 pub(super) const DISPLAY: &[StandardPoint] = &[
     output("text", Shape::Text, Need::RequiredUnless("message"), "the text to show"),
-    output("message", Shape::Number, Need::RequiredUnless("text"), "number of the stored message to show"),
+    output(
+        "message",
+        Shape::Number,
+        Need::RequiredUnless("text"),
+        "the number to show, or the number of the stored message to show",
+    ),
     output("clear", Shape::Bool, Need::Optional, "show nothing"),
     output("brightness", Shape::Number, Need::Optional, "brightness, as the device counts it"),
     input("fault", Shape::Bool, Need::Optional, "the display reports a fault"),

@@ -1,7 +1,7 @@
 //! Judges a profile that could be read: against its kind, against itself, and against its own test blocks.
 
 use super::reader::{Section, did_you_mean, fault};
-use super::{DataType, Place, Point, Profile, Register, Table, code};
+use super::{DataType, Place, Point, Profile, Register, Table, check_stream, code};
 use crate::codec;
 use crate::fault::{Aside, Fault};
 use crate::kind::{self, Closes, Direction, Kind, Need, Shape, StandardPoint};
@@ -10,7 +10,7 @@ use crate::kind::{self, Closes, Direction, Kind, Need, Shape, StandardPoint};
 pub(super) fn keys(section: &mut Section<'_, '_, '_>, table: Table, data: DataType) {
     let (boolean, bit, equals, on) =
         (data == DataType::Bool, section.has("bit"), section.has("equals"), section.has("on"));
-    let bits = table.is_bits();
+    let (bits, decimals) = (table.is_bits(), section.has("decimals_word"));
     let mut clash = |key: &str, when: bool, why: &str| {
         if when && section.has(key) {
             let (span, message) = (section.key_span(key), format!("`{key}` makes no sense in {}", section.what));
@@ -31,6 +31,10 @@ pub(super) fn keys(section: &mut Section<'_, '_, '_>, table: Table, data: DataTy
     clash("mask", boolean && !equals, "the mask of a bool belongs to `equals`");
     clash("equals", bit, "`bit` says already where the bool is");
     clash("off", !on, "`off` needs `on`");
+    for key in ["decimals_word", "decimals_mask"] {
+        clash(key, boolean || matches!(data, DataType::F32 | DataType::F64), "only a whole number can have it");
+    }
+    clash("decimals_mask", !decimals, "`decimals_mask` needs `decimals_word`");
 }
 
 /// A whole profile against its kind and against itself.
@@ -41,9 +45,13 @@ pub(super) fn profile(profile: &Profile, faults: &mut Vec<Fault>) {
     for point in &profile.points {
         match &point.place {
             Place::Register(register) => access(point, register, faults),
+            Place::Signal(_) => {}
         }
     }
     overlaps(profile, faults);
+    if let Some(stream) = &profile.stream {
+        check_stream::stream(profile, stream, faults);
+    }
 }
 
 fn names(profile: &Profile, faults: &mut Vec<Fault>) {
@@ -204,6 +212,12 @@ fn access(point: &Point, register: &Register, faults: &mut Vec<Fault>) {
     if point.writable() && !register.table.is_writable() {
         wrong("Modbus can only read this table");
     }
+    if let Some(decimals) = register.decimals.filter(|decimals| decimals.word < register.data.words()) {
+        wrong(&format!("`decimals_word = {}` lies within the number itself", decimals.word));
+    }
+    if register.decimals.is_some() && point.writable() {
+        wrong("a number whose decimals the device chooses cannot be written");
+    }
     if point.pulse.is_some() && !point.writable() {
         wrong("`pulse` needs a writable point");
     }
@@ -259,8 +273,7 @@ fn collide(one: &Register, other: &Register) -> bool {
 pub(super) fn tests(profile: &Profile, faults: &mut Vec<Fault>) {
     for test in &profile.tests {
         if let Err(came_out) = codec::run_test(profile, test) {
-            let name = &profile.points[test.point].name;
-            let message = format!("a test of point `{name}` fails");
+            let message = format!("a test of {} fails", test.subject(profile));
             faults.push(fault(code::TEST, test.span.clone(), message, came_out));
         }
     }

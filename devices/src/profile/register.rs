@@ -19,16 +19,32 @@ pub struct Register {
     pub mask: Option<u64>,
     /// Command words of a boolean in a register.
     pub command: Option<Command>,
+    /// Where the device says how many of the number's digits are decimals; `None` where they do not change.
+    pub decimals: Option<Decimals>,
 }
 
 impl Register {
-    /// Registers or bits that it occupies.
+    /// Registers or bits that are read for it: those that it fills, up to the one with its decimals.
     pub const fn width(&self) -> u16 {
-        match self.table {
+        let own = match self.table {
             Table::Coil | Table::Discrete => 1,
             Table::Holding | Table::Input => self.data.words(),
+        };
+        match self.decimals {
+            Some(decimals) if decimals.word >= own => decimals.word + 1,
+            Some(_) | None => own,
         }
     }
+}
+
+/// The bits that say how many digits of a number are decimals. They come in the same read as the number: read apart, a
+/// weight could meet the decimals of another moment and be wrong by a factor of ten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimals {
+    /// Which word, counted from the number's first one.
+    pub word: u16,
+    /// Which bits of it.
+    pub mask: u16,
 }
 
 /// The words written for a boolean that lives in a register.
@@ -54,6 +70,9 @@ pub enum Table {
 }
 
 impl Table {
+    /// The tables of registers alone.
+    pub(crate) const REGISTERS: &[(&str, Self)] = &[("holding", Self::Holding), ("input", Self::Input)];
+
     pub(crate) const WORDS: &[(&str, Self)] =
         &[("coil", Self::Coil), ("discrete", Self::Discrete), ("holding", Self::Holding), ("input", Self::Input)];
 

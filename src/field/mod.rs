@@ -17,6 +17,7 @@ mod link;
 pub mod medium;
 mod orders;
 pub mod picture;
+pub mod rtu;
 mod seen;
 mod stats;
 mod turn;

@@ -33,6 +33,8 @@ pub(super) struct Turn {
     asked: Option<(Side, Moment)>,
     /// Latched until a person resumes.
     pub(super) fault: Option<&'static str>,
+    /// What was refused, or did not arrive, is not asked again before this.
+    not_before: Moment,
     /// Something may stand over the blade until the belt has run this far.
     unknown_until_mm: Option<f64>,
     by: Duration,
@@ -57,12 +59,13 @@ impl Turn {
             Some(diverter) => (diverter.travel + PATIENCE, Some(zone_mm(settings, diverter))),
             None => (Duration::ZERO, None),
         };
-        Self { asked: None, fault: None, unknown_until_mm, by }
+        Self { asked: None, fault: None, not_before: Moment::START, unknown_until_mm, by }
     }
 
     /// What was asked was not given.
-    pub(super) fn not_given(&mut self) {
+    pub(super) fn not_given(&mut self, now: Moment) {
         self.asked = None;
+        self.not_before = now + PATIENCE;
     }
 
     pub(super) fn deadline(&self) -> Option<Moment> {
@@ -105,7 +108,7 @@ impl Belt {
         }
         self.watch_turn();
         self.guard_blade(&diverter, here);
-        if self.turn.fault.is_none() {
+        if self.turn.fault.is_none() && self.now >= self.turn.not_before {
             self.ask_turn(&diverter, here);
         }
     }
@@ -191,6 +194,14 @@ impl Belt {
                 self.turn.asked = Some((Side::Exit, self.now));
                 self.order(Order::Pass { inspection: Arc::clone(&id) }, "released", Some(&id));
             }
+        }
+    }
+
+    /// It has left where it could still go either way.
+    pub(super) fn behind_blade(&self, subject: &Subject) -> bool {
+        match self.settings.diverter() {
+            Some(diverter) => near(&self.settings, diverter, subject, self.travel.mark()) == Near::Behind,
+            None => !subject.covers(Spot::Decision),
         }
     }
 

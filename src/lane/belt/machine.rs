@@ -241,6 +241,11 @@ impl Belt {
 
     /// Stops the belt, unless that was asked a moment ago.
     pub(super) fn stop_belt(&mut self, why: &str, inspection: Option<&Arc<str>>) {
+        if matches!(self.travel.motion(), Motion::Stopped { .. }) {
+            // It stands; the order still reaches a belt that somebody starts at this moment.
+            self.protect(Order::BeltStop, why, inspection);
+            return;
+        }
         match self.stopping {
             Some(stopping) if self.now.since(stopping.asked) < self.settings.stop_within => return,
             Some(Stopping { told: false, .. }) => {
@@ -296,14 +301,14 @@ impl Belt {
             return;
         }
         if matches!(order, Order::Pass { .. } | Order::Divert) {
-            self.turn.not_given();
+            self.turn.not_given(self.now);
         }
         self.alarm(None, "alarm.order_failed", json!({ "order": order.word(), "outcome": outcome }));
     }
 
     fn refused(&mut self, order: &Order, rule: &'static str) {
         if matches!(order, Order::Pass { .. } | Order::Divert) {
-            self.turn.not_given();
+            self.turn.not_given(self.now);
         }
         if let Order::Pass { inspection } = order {
             self.lead_aside(&inspection.clone(), "order_refused");
@@ -311,7 +316,7 @@ impl Belt {
         self.alarm(None, "alarm.order_refused", json!({ "order": order.word(), "rule": rule }));
     }
 
-    /// Whether nobody reaches to the belt between scan and decision.
+    /// Whether nobody reaches to the belt between the scan and where it is too late to exchange one for another.
     fn watch_reach(&mut self) {
         let open = (0..self.settings.sensors.len()).any(|sensor| {
             self.settings.sensors[sensor].spot == Spot::Reach && self.edges.raw(sensor) != Presence::Clear
@@ -319,7 +324,9 @@ impl Belt {
         if !open {
             return;
         }
-        let near = |subject: &&Subject| subject.at == Spot::Scan;
+        let near = |subject: &&Subject| {
+            subject.at == Spot::Scan || (subject.at == Spot::Decision && !self.behind_blade(subject))
+        };
         let ids: Vec<_> = self.belt.iter().filter(near).map(|subject| Arc::clone(&subject.case.id)).collect();
         ids.iter().for_each(|id| self.doubt(id, Doubt::Reach));
     }

@@ -160,7 +160,9 @@ impl Belt {
             self.take_off(&id, spot);
             return;
         }
-        self.measure(&id, spot, mark);
+        if mark.moving {
+            self.measure(&id, spot, mark);
+        }
         match spot {
             Spot::Scan => self.images.leave(&id, mark.mm),
             Spot::Decision => self.past_decision(&id),

@@ -113,6 +113,11 @@ impl Belt {
             self.images.doubt(id);
         }
         self.inspection_note(id, "inspection.scanned", json!({ "mm": mark.mm }));
+        let close = self.settings.images.cut_mm;
+        if let Some((before, _)) = self.scanned_last.take().filter(|(_, rear)| mark.mm - rear.mm < close) {
+            self.doubt(&before, Doubt::Close);
+            self.doubt(id, Doubt::Close);
+        }
     }
 
     fn at_exit(&mut self, id: &Arc<str>) {
@@ -164,7 +169,10 @@ impl Belt {
             self.measure(&id, spot, mark);
         }
         match spot {
-            Spot::Scan => self.images.leave(&id, mark.mm),
+            Spot::Scan => {
+                self.images.leave(&id, mark.mm);
+                self.scanned_last = Some((id, mark));
+            }
             Spot::Decision => self.past_decision(&id),
             Spot::Exit => self.depart(&id),
             Spot::Examine => self.set_aside(&id),

@@ -17,6 +17,7 @@ mod orders;
 pub mod picture;
 mod seen;
 mod stats;
+pub mod touch;
 mod turn;
 mod wire;
 

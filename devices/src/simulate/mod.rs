@@ -4,11 +4,13 @@
 mod bank;
 mod faults;
 mod gate;
+mod model;
 mod vehicle;
 
 pub use bank::Bank;
 pub use faults::{Fault, Faults};
 pub use gate::{ArmFault, Button, Gate, GateSetup, GateView, SensorFault, Spot};
+pub use model::Model;
 pub use vehicle::{Manner, VehicleView};
 
 use crate::moment::Moment;

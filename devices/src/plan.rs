@@ -76,8 +76,10 @@ pub enum Speed {
     },
     /// A serial bus: bytes take time, and so does the device before it answers.
     Serial {
-        /// Bits a second.
-        baud: u32,
+        /// What one character takes.
+        character: Duration,
+        /// Silence between two telegrams.
+        gap: Duration,
         /// What a device takes before its answer begins.
         turnaround: Duration,
     },
@@ -87,9 +89,18 @@ impl Speed {
     /// A module on the lane's own network; 5 ms is what slow I/O modules take, a good one takes 1 ms.
     pub const TCP: Self = Self::Tcp { round_trip: Duration::from_millis(5) };
 
-    /// A serial bus with devices that answer within 10 ms.
-    pub const fn serial(baud: u32) -> Self {
-        Self::Serial { baud, turnaround: Duration::from_millis(10) }
+    /// A serial bus of 11-bit characters with devices that answer within 10 ms.
+    pub fn serial(baud: u32) -> Self {
+        let character = character(baud, 11);
+        Self::Serial { character, gap: silence(baud, character), turnaround: Duration::from_millis(10) }
+    }
+
+    /// How long `characters` are on their way; nothing on TCP, where the round trip has it.
+    pub fn transmission(self, characters: u32) -> Duration {
+        match self {
+            Self::Tcp { .. } => Duration::ZERO,
+            Self::Serial { character, .. } => character * characters,
+        }
     }
 }
 
@@ -97,24 +108,23 @@ impl Speed {
 pub fn read_cost(block: &Block, speed: Speed) -> Duration {
     match speed {
         Speed::Tcp { round_trip } => round_trip,
-        Speed::Serial { baud, turnaround } => {
+        Speed::Serial { gap, turnaround, .. } => {
             let data =
-                if block.table.is_bits() { u64::from(block.count.div_ceil(8)) } else { u64::from(block.count) * 2 };
+                if block.table.is_bits() { u32::from(block.count.div_ceil(8)) } else { u32::from(block.count) * 2 };
             // Request: unit, function, address, count, CRC. Answer: unit, function, length, data, CRC.
-            let bytes = 8 + 5 + data;
-            turnaround + character(baud) * u32::try_from(bytes).unwrap_or(u32::MAX) + silence(baud) * 2
+            turnaround + speed.transmission(8 + 5 + data) + gap * 2
         }
     }
 }
 
-/// A character of 11 bits (start, 8 data, parity or second stop, stop).
-fn character(baud: u32) -> Duration {
-    Duration::from_nanos(11_000_000_000 / u64::from(baud.max(1)))
+/// What a character of so many bits takes, start and stop bits counted.
+pub fn character(baud: u32, bits: u32) -> Duration {
+    Duration::from_nanos(u64::from(bits) * 1_000_000_000 / u64::from(baud.max(1)))
 }
 
 /// The gap between frames: 3.5 characters, and 1.75 ms above 19,200 Bd (Modbus over serial line 1.02, 2.5.1.1).
-fn silence(baud: u32) -> Duration {
-    if baud > 19_200 { Duration::from_micros(1_750) } else { character(baud) * 7 / 2 }
+pub fn silence(baud: u32, character: Duration) -> Duration {
+    if baud > 19_200 { Duration::from_micros(1_750) } else { character * 7 / 2 }
 }
 
 /// What one cycle of all reads of `class` costs.

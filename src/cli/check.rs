@@ -121,8 +121,8 @@ fn as_json(checked: &Result<Checked, Report>) -> Outcome {
 fn link_json(config: &Config, link: usize) -> serde_json::Value {
     let figures = config.figures(link);
     json!({
-        "host": &*config.links[link].host,
-        "port": config.links[link].port,
+        "name": &*config.links[link].name,
+        "medium": config.links[link].medium.to_string(),
         "cycle_ms": whole(figures.cycle),
         "busy": figures.busy,
     })
@@ -155,8 +155,8 @@ fn summary(config: &Config) -> String {
                 let every = whole(at.interval);
                 writeln!(
                     text,
-                    "  device {}: {} at {}:{} unit {}, read every {every} ms",
-                    device.id, at.profile.name, link.host, link.port, at.unit
+                    "  device {}: {} at {} unit {}, read every {every} ms",
+                    device.id, at.profile.name, link.name, at.unit
                 )
             }
             Connection::Folder(dir) => writeln!(text, "  device {}: pictures from {}", device.id, dir.display()),
@@ -165,7 +165,7 @@ fn summary(config: &Config) -> String {
     for (index, link) in config.links.iter().enumerate() {
         let figures = config.figures(index);
         let (cycle, busy) = (whole(figures.cycle), figures.busy * 100.0);
-        let _ = writeln!(text, "  link {}:{}: one cycle takes {cycle} ms, {busy:.0} % busy", link.host, link.port);
+        let _ = writeln!(text, "  link {}: one cycle takes {cycle} ms, {busy:.0} % busy", link.name);
     }
     let _ = writeln!(text, "  gate: doubt stops a closing arm within {} ms (at most 150 ms)", whole(config.reaction()));
     text += &judgement(config);

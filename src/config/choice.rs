@@ -122,6 +122,18 @@ choice! {
 }
 
 choice! {
+    /// The parity bit of a serial port.
+    pub(super) ParityBit, "a parity" {
+        /// No parity bit.
+        None = "none",
+        /// Even.
+        Even = "even",
+        /// Odd.
+        Odd = "odd",
+    }
+}
+
+choice! {
     /// What a desk's silence means.
     pub(super) Role, "a role" {
         /// No release without its verdict.

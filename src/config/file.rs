@@ -7,9 +7,10 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address::{Address, Broker};
-use super::choice::{DeviceKind, Direction, Mode, Place, Receipts, Role, Traffic};
+use super::choice::{DeviceKind, Direction, Mode, ParityBit, Place, Receipts, Role, Traffic};
 use super::faults::{Faults, Placed};
 use super::quantity::{Size, Span};
+use super::serial::{Baud, DataBits, StopBits};
 use super::table::{Key, Spot, TomlValue, table, wrong_type};
 use super::value::{FilePath, Id, Listen, PointName, Recipient, Text, TextValue, Zone};
 
@@ -31,7 +32,7 @@ table! {
         optional uplink: UplinkTable;
         /// Where the pages for desks, lane and technicians are served.
         optional screens: ScreensTable;
-        /// Shared serial buses, one [bus.NAME] each. Not in this version.
+        /// Shared serial buses, one [bus.NAME] each.
         optional bus: Named<BusTable>;
         /// The devices, one [[device]] each.
         required device: Vec<Placed<DeviceTable>>, like "[[device]]";
@@ -121,12 +122,24 @@ table! {
 }
 
 table! {
-    /// A shared serial bus. Not in this version.
+    /// A shared serial bus (RS-485); its devices are at modbus://NAME/UNIT.
     BusTable, "[bus.NAME]" {
         /// The serial port, by its stable name.
         required port: FilePath, like "\"/dev/serial/by-id/usb-FTDI_FT232R\"";
         /// Bits per second.
         optional baud: Baud = "9600";
+        /// Data bits of a character; Modbus needs 8.
+        optional data_bits: DataBits = "8";
+        /// The parity bit.
+        optional parity: ParityBit = "\"none\"";
+        /// Stop bits of a character.
+        optional stop_bits: StopBits = "1";
+        /// Silence between two telegrams; if absent, 3.5 characters, and 1.75 ms above 19,200 Bd.
+        optional gap: Span<1, SECOND>, like "\"5 ms\"";
+        /// How long nobody is asked after an answer that did not come, so that a late one is over by then.
+        optional quiet: Span<0, { 5 * SECOND }> = "\"250 ms\"";
+        /// What a device takes before its answer begins; the load of the bus is reckoned with it.
+        optional turnaround: Span<0, { 5 * SECOND }> = "\"10 ms\"";
     }
 }
 
@@ -141,7 +154,8 @@ table! {
         optional name: Text, like "\"栏杆机\"";
         /// The model, KIND/VENDOR-MODEL: shipped with portside or of the site's own. For barrier and io.
         optional profile: ProfileName, like "\"barrier/generic-relay\"";
-        /// modbus://HOST:PORT/UNIT, or file:///FOLDER for an X-ray machine that drops pictures into a folder.
+        /// modbus://HOST:PORT/UNIT, modbus://BUS/UNIT on a [bus.NAME], or file:///FOLDER for an X-ray machine that
+        /// drops pictures into a folder.
         required address: Address, like "\"modbus://10.0.0.20:502/1\"";
         /// How often the fast points are read; if absent, 100 ms.
         optional interval: Span<10, MINUTE>, like "\"100 ms\"";
@@ -232,6 +246,7 @@ const HOMES: &[(&str, &[Key])] = &[
     (StoreTable::TITLE, StoreTable::KEYS),
     (UplinkTable::TITLE, UplinkTable::KEYS),
     (ScreensTable::TITLE, ScreensTable::KEYS),
+    (BusTable::TITLE, BusTable::KEYS),
     (DeviceTable::TITLE, DeviceTable::KEYS),
     (StationTable::TITLE, StationTable::KEYS),
     (ReviewTable::TITLE, ReviewTable::KEYS),
@@ -283,38 +298,6 @@ impl<T: TomlValue> JsonSchema for Named<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "object", "additionalProperties": generator.subschema_for::<T>() })
-    }
-}
-
-/// Bits per second of a serial port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code)] // checked for the technician's sake; no serial bus is opened
-pub(super) struct Baud(u32);
-
-const BAUDS: &[u32] = &[1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200];
-
-impl TomlValue for Baud {
-    fn read(value: &Spanned<DeValue<'_>>, spot: Spot<'_>, faults: &mut Faults) -> Option<Self> {
-        let number = value.get_ref().as_integer().and_then(|number| number.as_str().parse::<u32>().ok());
-        let known = number.filter(|number| BAUDS.contains(number));
-        if known.is_none() {
-            wrong_type(value, spot, "one of 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200", faults);
-        }
-        known.map(Self)
-    }
-}
-
-impl JsonSchema for Baud {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Baud".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "integer", "enum": BAUDS })
     }
 }
 

@@ -17,6 +17,7 @@ mod quantity;
 mod read;
 mod report;
 pub mod schema;
+mod serial;
 mod settings;
 mod settle;
 mod table;
@@ -31,3 +32,5 @@ pub use cost::{Figures, interval_of};
 pub use read::{Checked, load, parse};
 pub use report::{Ink, Report, Source};
 pub use value::{Id, Recipient};
+
+pub use crate::field::medium::Medium;

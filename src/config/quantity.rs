@@ -57,6 +57,11 @@ fn parse(text: &str, units: &[(&str, u64)]) -> Result<u64, Flaw> {
     Ok(whole.saturating_mul(*factor).saturating_add(thousandths.saturating_mul(*factor) / 1_000))
 }
 
+/// A time with its unit, such as `5ms`; `None` where it is none.
+pub(super) fn time(text: &str) -> Option<Duration> {
+    parse(text, TIMES).ok().map(Duration::from_millis)
+}
+
 fn read(
     value: &Spanned<DeValue<'_>>,
     spot: Spot<'_>,

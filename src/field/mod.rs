@@ -13,6 +13,7 @@
 mod breaker;
 pub mod folder;
 mod link;
+pub mod medium;
 mod orders;
 pub mod picture;
 mod seen;
@@ -32,6 +33,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use medium::Medium;
 pub use stats::{LinkFigures, LinkStats};
 
 use crate::clock::Clock;
@@ -41,8 +43,8 @@ use crate::clock::Clock;
 pub struct LinkSpec {
     /// Its name in logs and in `status`.
     pub name: Arc<str>,
-    /// `host:port` of a Modbus TCP server.
-    pub address: Arc<str>,
+    /// What carries its bytes.
+    pub medium: Medium,
     /// The devices on it, each with its own unit id.
     pub devices: Vec<DeviceSpec>,
     /// How long an answer may take. A protective write waits for at most 100 ms of it.

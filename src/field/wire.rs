@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use portside_devices::codec::Write;
 use portside_devices::profile::Table;
-use tokio::net::TcpStream;
-use tokio_modbus::client::{Client, Context, tcp};
+use tokio_modbus::client::{Client, Context, rtu, tcp};
 use tokio_modbus::slave::{Slave, SlaveContext};
 use tokio_modbus::{ExceptionCode, Request, Response};
 
+use super::medium::{self, Medium};
 use super::seen::Data;
 
 /// What is asked of a device.
@@ -54,15 +54,13 @@ impl fmt::Debug for Wire {
 }
 
 impl Wire {
-    pub(super) async fn connect(address: &str, within: Duration) -> Result<Self, String> {
-        let stream = match tokio::time::timeout(within, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(format!("{address} cannot be reached: {error}")),
-            Err(_) => return Err(format!("{address} does not accept a connection within {} ms", within.as_millis())),
+    pub(super) async fn connect(medium: &Medium, within: Duration) -> Result<Self, String> {
+        let stream = medium::open(medium, within).await?;
+        let context = match medium {
+            Medium::Tcp { .. } => tcp::attach_slave(stream, Slave(1)),
+            Medium::RtuOverTcp { .. } | Medium::Serial(_) => rtu::attach_slave(stream, Slave(1)),
         };
-        // Without this a request waits up to 40 ms for the acknowledgement of the one before.
-        stream.set_nodelay(true).map_err(|error| format!("{address}: {error}"))?;
-        Ok(Self { context: tcp::attach_slave(stream, Slave(1)) })
+        Ok(Self { context })
     }
 
     /// One request and its answer. `Err`: nothing that counts came, and this connection must not be used again; the

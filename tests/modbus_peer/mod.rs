@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use portside::clock::Clock;
+use portside::field::medium::Medium;
 use portside::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec};
 use portside_devices::profile::Profile;
 use portside_devices::reading::{Quality, Reading};
@@ -182,8 +183,8 @@ impl Rig {
     pub(crate) fn start(address: SocketAddr, devices: Vec<DeviceSpec>, timeout: Duration) -> Self {
         let (sender, events) = mpsc::channel(1024);
         let cancel = CancellationToken::new();
-        let spec =
-            LinkSpec { name: "test".into(), address: address.to_string().into(), devices, timeout, drive: Drive::Full };
+        let medium = Medium::tcp(address.ip().to_string(), address.port());
+        let spec = LinkSpec { name: "test".into(), medium, devices, timeout, drive: Drive::Full };
         let handle = field::spawn(spec, Clock::start(), sender, cancel.clone());
         Self { handle, events, cancel }
     }

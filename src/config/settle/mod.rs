@@ -1,5 +1,6 @@
 //! Judges what the sections of a lane file say of each other, and turns them into a [`Config`].
 
+mod bus;
 mod device;
 mod gate;
 mod station;
@@ -33,14 +34,12 @@ impl Settling<'_> {
 
 /// The whole file. `None` wherever a part is missing; each fault has been said by then.
 pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Option<Config> {
-    if let Some(buses) = &file.bus {
-        device::buses(&buses.value, on);
-    }
+    let buses = bus::buses(file.bus.as_ref().map(|buses| &buses.value), on);
     let agencies = file.agency.map(|agencies| agency_list(agencies, on));
     if let Some(list) = file.device.as_ref().filter(|list| list.value.is_empty()) {
         empty(list.span.clone(), "device", on);
     }
-    let mut devices = device::drafts(file.device.map(|list| list.value).unwrap_or_default(), file.bus.as_ref(), on);
+    let mut devices = device::drafts(file.device.map(|list| list.value).unwrap_or_default(), buses, on);
     let gate = file.gate.and_then(|gate| gate::gate(gate, &mut devices, on));
     let station = file.station.and_then(|list| station::station(list, agencies.as_deref(), &mut devices, on));
     device::unused(&devices, on);

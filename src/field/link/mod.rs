@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::breaker::Breaker;
+use super::medium::Medium;
 use super::orders::{self, Command, Orders, Protective, Step};
 use super::seen::Seen;
 use super::turn::{self, Job, Pace, Turn, Turns};
@@ -102,7 +103,7 @@ enum Next {
 #[derive(Debug)]
 pub(super) struct Link {
     name: Arc<str>,
-    address: Arc<str>,
+    medium: Medium,
     timeout: Duration,
     drive: Drive,
     clock: Clock,
@@ -141,23 +142,10 @@ impl Link {
         }
         let turns = Turns::new(jobs, devices.len());
         let line = Line::Down { retry_at: now, refused: 0, reason: "not yet connected".into() };
-        let (name, address, timeout, drive) = (spec.name, spec.address, spec.timeout, spec.drive);
+        let (name, medium, timeout, drive) = (spec.name, spec.medium, spec.timeout, spec.drive);
         let orders = Orders::default();
-        let mut link = Self {
-            name,
-            address,
-            timeout,
-            drive,
-            clock,
-            events,
-            commands,
-            urgent,
-            stats,
-            line,
-            devices,
-            orders,
-            turns,
-        };
+        let mut link =
+            Self { name, medium, timeout, drive, clock, events, commands, urgent, stats, line, devices, orders, turns };
         if drive == Drive::Full {
             link.plan_rest(now);
         }
@@ -316,8 +304,8 @@ impl Link {
     async fn attempt(&mut self) -> Option<Result<Wire, String>> {
         let urgent = self.orders.protecting();
         let within = if urgent { CONNECT_TIMEOUT_URGENT } else { CONNECT_TIMEOUT };
-        let address = self.address.clone();
-        let connecting = Wire::connect(&address, within);
+        let medium = self.medium.clone();
+        let connecting = Wire::connect(&medium, within);
         tokio::pin!(connecting);
         loop {
             tokio::select! {

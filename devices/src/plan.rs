@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::profile::{PollClass, Profile, Table};
+use crate::profile::{PollClass, Profile, Register, Table};
 
 /// Most registers that one answer can carry (Modbus application protocol 1.1b3, 6.3).
 pub const REGISTERS_MAX: u16 = 125;
@@ -30,24 +30,20 @@ pub struct Block {
 /// Neighbours share a block when no more than [`Profile::gap`] unwanted addresses lie between them: many devices
 /// answer an exception to a read that touches an address they do not have.
 pub fn plan(profile: &Profile) -> Vec<Block> {
-    let mut order: Vec<usize> = (0..profile.points.len()).filter(|index| profile.points[*index].readable()).collect();
-    order.sort_by_key(|index| {
-        let point = &profile.points[*index];
-        (point.poll, point.table, point.address, *index)
-    });
+    let mut order: Vec<Wanted> = (0..profile.points.len()).filter_map(|index| wanted(profile, index)).collect();
+    order.sort_by_key(|wanted| (wanted.class, wanted.register.table, wanted.register.address, wanted.index));
     let mut blocks: Vec<Block> = Vec::new();
-    for index in order {
-        let point = &profile.points[index];
-        match blocks.last_mut().filter(|block| joins(block, profile, index)) {
+    for Wanted { index, class, register } in order {
+        match blocks.last_mut().filter(|block| joins(block, profile.gap, class, register)) {
             Some(block) => {
-                block.count = block.count.max(point.address - block.start + point.width());
+                block.count = block.count.max(register.address - block.start + register.width());
                 block.points.push(index);
             }
             None => blocks.push(Block {
-                table: point.table,
-                start: point.address,
-                count: point.width(),
-                class: point.poll,
+                table: register.table,
+                start: register.address,
+                count: register.width(),
+                class,
                 points: vec![index],
             }),
         }
@@ -55,15 +51,24 @@ pub fn plan(profile: &Profile) -> Vec<Block> {
     blocks
 }
 
-fn joins(block: &Block, profile: &Profile, index: usize) -> bool {
+/// A point to be read.
+struct Wanted<'p> {
+    index: usize,
+    class: PollClass,
+    register: &'p Register,
+}
+
+fn wanted(profile: &Profile, index: usize) -> Option<Wanted<'_>> {
     let point = &profile.points[index];
-    let most = u32::from(if point.table.is_bits() { BITS_MAX } else { REGISTERS_MAX });
+    let register = point.register().filter(|_| point.readable())?;
+    Some(Wanted { index, class: point.poll, register })
+}
+
+fn joins(block: &Block, gap: u16, class: PollClass, register: &Register) -> bool {
+    let most = u32::from(if register.table.is_bits() { BITS_MAX } else { REGISTERS_MAX });
     let (start, end) = (u32::from(block.start), u32::from(block.start) + u32::from(block.count));
-    let (from, to) = (u32::from(point.address), u32::from(point.address) + u32::from(point.width()));
-    block.class == point.poll
-        && block.table == point.table
-        && from <= end + u32::from(profile.gap)
-        && to.max(end) - start <= most
+    let (from, to) = (u32::from(register.address), u32::from(register.address) + u32::from(register.width()));
+    block.class == class && block.table == register.table && from <= end + u32::from(gap) && to.max(end) - start <= most
 }
 
 /// How fast a link is, as far as a plan has to know.
@@ -211,9 +216,10 @@ mod tests {
                 for index in &block.points {
                     let point = &profile.points[*index];
                     seen[*index] += 1;
-                    prop_assert!(point.table == block.table && point.poll == block.class);
-                    prop_assert!(block.start <= point.address);
-                    prop_assert!(point.address + point.width() <= block.start + block.count);
+                    let place = point.register().unwrap();
+                    prop_assert!(place.table == block.table && point.poll == block.class);
+                    prop_assert!(block.start <= place.address);
+                    prop_assert!(place.address + place.width() <= block.start + block.count);
                 }
             }
             prop_assert!(seen.iter().all(|times| *times == 1));

@@ -34,6 +34,8 @@ pub(super) const TEST: &str = "E0315";
 pub(super) const WRONG_FOLDER: &str = "E0316";
 /// Two writable points in one place.
 pub(super) const OVERLAP: &str = "E0317";
+/// An output that only a person may switch.
+pub(super) const PERSONS_ACT: &str = "E0318";
 
 /// Every code of this crate with its explanation, for `portside check --explain`.
 pub const EXPLANATIONS: &[(&str, &str)] = &[
@@ -63,7 +65,7 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
     ),
     (
         UNKNOWN_POINT,
-        "A barrier has a fixed table of standard points. Spare terminals of its module may be named di1, do1, ai1, ao1 \
+        "Each kind but `io` has a fixed table of standard points. Spare terminals of its module may be named di1, do1, ai1, ao1 \
          and so on, or aux_… for anything else; every other name is most likely a misspelt standard point.",
     ),
     (
@@ -100,5 +102,11 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         OVERLAP,
         "Two writable points stand in the same place and nothing tells their values apart, so writing one changes the \
          other. Command words (`on`) may share a register when every word differs.",
+    ),
+    (
+        PERSONS_ACT,
+        "An X-ray machine and a belt may be stopped and a beam switched off (`belt_stop`, `beam_off`), and nothing else: \
+         belts are run and beams started by a person at the machine, so its profile has no other output, not even a \
+         spare one. Measuring devices have no outputs at all: zeroing a scale or muting an alarm is a person's act.",
     ),
 ];

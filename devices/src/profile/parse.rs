@@ -7,8 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{At, Section, did_you_mean, fault, real, whole};
 use super::{
-    Access, ByteOrder, Command, DataType, Expect, Identify, Point, PollClass, Profile, ProfileTest, Protocol, Table,
-    Truth, WordOrder, check, code,
+    Access, Base, ByteOrder, Command, DataType, Decimals, Expect, Identify, Place, Point, PollClass, Profile,
+    ProfileTest, Protocol, Register, Table, Truth, WordOrder, check, code,
 };
 use crate::fault::Fault;
 use crate::kind::{Closes, Kind};
@@ -59,6 +59,7 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
     // The arm must be let go of within half a second of the last renewal (promise 5).
     let watchdog = top.duration("watchdog", Duration::from_millis(1)..=Duration::from_millis(500));
     let gap = top.integer("gap", 0..=64);
+    let base_table = top.table("base");
     let identify_table = top.table("identify");
     let point_tables = top.tables("point");
     let test_tables = top.tables("test");
@@ -72,6 +73,7 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
     }
     top.finish();
 
+    let base = base_table.and_then(|(table, span)| base(table, span, faults));
     let identify = identify_table.and_then(|(table, span)| identify(table, span, faults));
     let read = point_tables.len();
     let points: Vec<Point> = point_tables.into_iter().filter_map(|(table, span)| point(table, span, faults)).collect();
@@ -92,6 +94,7 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
         watchdog: watchdog.map(|watchdog| watchdog.value),
         gap: gap.as_ref().map_or(0, word),
         points,
+        base,
         identify,
         tests,
     };
@@ -107,10 +110,19 @@ fn folder(name: &str, kind: &At<Kind>, top: &mut Section<'_, '_, '_>) {
     }
 }
 
+fn base(table: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fault>) -> Option<Base> {
+    let mut section = Section::new("`base`", table, span, faults);
+    let place = section.word("table", Table::REGISTERS);
+    let place = section.required("table", place);
+    let address = section.integer("address", WORD);
+    let address = section.required("address", address);
+    section.finish();
+    Some(Base { table: place?.value, address: word(&address?) })
+}
+
 fn identify(table: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fault>) -> Option<Identify> {
     let mut section = Section::new("`identify`", table, span, faults);
-    let words = [("holding", Table::Holding), ("input", Table::Input)];
-    let place = section.word("table", &words);
+    let place = section.word("table", Table::REGISTERS);
     let place = section.required("table", place);
     let address = section.integer("address", WORD);
     let address = section.required("address", address);
@@ -153,6 +165,8 @@ fn point_keys(section: &mut Section<'_, '_, '_>) -> Option<Point> {
     let equals = section.integer("equals", WORD);
     let on = section.integer("on", WORD);
     let off = section.integer("off", WORD);
+    let decimals_word = section.integer("decimals_word", 1..=124);
+    let decimals_mask = section.integer("decimals_mask", 1..=0xFFFF);
     let inverted = section.boolean("inverted").unwrap_or(false);
     let scale = section.number("scale");
     let offset = section.number("offset");
@@ -193,13 +207,18 @@ fn point_keys(section: &mut Section<'_, '_, '_>) -> Option<Point> {
     check::keys(section, table, data);
     Some(Point {
         name: name?.value.into(),
-        table,
-        address: word(&address?),
-        data,
-        byte_order: byte_order.map_or(ByteOrder::Big, |order| order.value),
-        word_order: word_order.map_or(WordOrder::HighFirst, |order| order.value),
-        truth,
-        mask: mask.filter(|_| data != DataType::Bool).and_then(|mask| u64::try_from(mask.value).ok()),
+        place: Place::Register(Register {
+            table,
+            address: word(&address?),
+            data,
+            byte_order: byte_order.map_or(ByteOrder::Big, |order| order.value),
+            word_order: word_order.map_or(WordOrder::HighFirst, |order| order.value),
+            truth,
+            mask: mask.filter(|_| data != DataType::Bool).and_then(|mask| u64::try_from(mask.value).ok()),
+            command: on.map(|on| Command { on: word(&on), off: off.as_ref().map(word) }),
+            decimals: decimals_word
+                .map(|at| Decimals { word: word(&at), mask: decimals_mask.as_ref().map_or(0xFFFF, word) }),
+        }),
         inverted,
         scale: scale.map_or(1.0, |scale| scale.value),
         offset: offset.map_or(0.0, |offset| offset.value),
@@ -211,7 +230,6 @@ fn point_keys(section: &mut Section<'_, '_, '_>) -> Option<Point> {
         poll: poll.map_or(PollClass::Normal, |poll| poll.value),
         access: access.map_or(Access::Read, |access| access.value),
         pulse: pulse.map(|pulse| pulse.value),
-        command: on.map(|on| Command { on: word(&on), off: off.as_ref().map(word) }),
         span: section.span.clone(),
     })
 }

@@ -24,6 +24,7 @@ pub fn schema() -> Value {
             "closes": words(Closes::WORDS, "How a barrier closes: while the request is renewed, on one pulse, or by itself."),
             "watchdog": duration("With closes = \"held\": the module drops a close that is not renewed for this long; at most 500 ms."),
             "gap": integer("Addresses without a point that one read may span. 0 unless the maker allows more.", 0, 64),
+            "base": base(),
             "identify": identify(),
             "point": { "type": "array", "minItems": 1, "items": point(), "description": "One entry for each point." },
             "test": { "type": "array", "items": test(), "description": "Raw bits or words and what must come out of them." }
@@ -72,6 +73,14 @@ fn named(list: Vec<(&str, Value)>) -> Map<String, Value> {
     list.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+fn base() -> Value {
+    let keys = vec![
+        ("table", json!({ "type": "string", "enum": ["holding", "input"], "description": "Which table." })),
+        ("address", word("Address of the register that holds the address at which the points begin.")),
+    ];
+    object(&["table", "address"], named(keys))
+}
+
 fn identify() -> Value {
     let keys = vec![
         ("table", json!({ "type": "string", "enum": ["holding", "input"], "description": "Which table." })),
@@ -101,6 +110,11 @@ fn point() -> Value {
         ("equals", word("A bool in a register is on when the (masked) register holds this.")),
         ("on", word("The word that is written to switch a bool in a register on.")),
         ("off", word("The word that switches it off; left out where the device ends the command by itself.")),
+        (
+            "decimals_word",
+            integer("The word, counted from the point's first one, that says how many digits are decimals.", 1, 124),
+        ),
+        ("decimals_mask", integer("Which bits of that word; all unless given.", 1, 0xFFFF)),
         ("inverted", boolean("On when the bit is 0.")),
         ("scale", number("Value = raw × scale + offset.")),
         ("offset", number("Value = raw × scale + offset.")),

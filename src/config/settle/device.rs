@@ -258,6 +258,13 @@ fn profile(
                     .aside(kind.span.clone(), "the kind here");
                 return None;
             }
+            if profile.base.is_some() {
+                let message = format!("profile `{}` has points without a fixed address", name.value.0);
+                on.faults
+                    .add(codes::NOT_HERE, name.span.clone(), message, "its [base] is not read by this version's links")
+                    .help("copy it into a profile of your own, without [base], the base added to each address");
+                return None;
+            }
             Some(Placed::new(profile, name.span.clone()))
         }
         // Its faults are shown in its own text.
@@ -299,7 +306,7 @@ pub(super) fn unused(devices: &[Draft], on: &mut Settling<'_>) {
         if kind.value == DeviceKind::Barrier {
             let message = format!("a second barrier is not in this version: `{}`", id.value);
             on.faults.add(codes::NOT_HERE, id.span.clone(), message, "expected one barrier, the `arm` of [gate]");
-        } else {
+        } else if !kind.value.stands_alone() {
             let message = format!("nothing uses device `{}`", id.value);
             on.faults.add(codes::UNUSED, id.span.clone(), message, "neither [gate] nor [[station]] names it");
         }

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portside_devices::kind::is_spare;
-use portside_devices::profile::{DataType, Point, PollClass, Truth};
+use portside_devices::kind::{Shape, is_spare};
+use portside_devices::profile::{Point, PollClass, Truth};
 
 use super::device::{Draft, find, withdrawal, worst_poll};
 use super::{Settling, shared, twice};
@@ -113,12 +113,13 @@ fn one_input_by_two_names(tables: &[Placed<SensorTable>], devices: &[Draft], on:
 fn input(name: &PointName, devices: &[Draft]) -> Option<String> {
     let device = devices.iter().find(|draft| draft.id.as_ref().is_some_and(|id| id.value.as_str() == name.device))?;
     let point = device.profile.as_ref()?.value.point(&name.point)?;
-    let bit = match point.truth {
+    let Some(register) = point.register() else { return Some(format!("`{}` of `{}`", point.name, name.device)) };
+    let bit = match register.truth {
         Some(Truth::Bit(bit)) => format!(" bit {bit}"),
         Some(Truth::Equals { mask, .. }) => format!(" mask {mask:#x}"),
         None => String::new(),
     };
-    Some(format!("{} {}{bit} of `{}`", point.table.word(), point.address, name.device))
+    Some(format!("{} {}{bit} of `{}`", register.table.word(), register.address, name.device))
 }
 
 /// Whether there is a sensor wherever one is needed.
@@ -223,7 +224,7 @@ fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Opt
 }
 
 fn senses(point: &Point) -> bool {
-    point.data == DataType::Bool && point.readable() && !point.writable()
+    point.shape() == Shape::Bool && point.readable() && !point.writable()
 }
 
 fn contacts_are_fast(arm: &Draft, on: &mut Settling<'_>) {

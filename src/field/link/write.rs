@@ -125,13 +125,11 @@ impl Link {
     async fn read_back(&mut self, place: usize, step: &Step) -> ReadBack {
         let profile = self.devices[place].spec.profile.clone();
         let point = &profile.points[step.point];
-        if !point.readable() {
-            return ReadBack::Unknown;
-        }
+        let Some(register) = point.register().filter(|_| point.readable()) else { return ReadBack::Unknown };
         if matches!(self.line, Line::Down { .. }) {
             self.connect().await;
         }
-        let ask = Ask::Read { table: point.table, start: point.address, count: point.width() };
+        let ask = Ask::Read { table: register.table, start: register.address, count: register.width() };
         let reply = self.exchange(place, &ask, self.timeout, Yields::ToProtection).await;
         let value = match &reply {
             Reply::Got(Got::Data(Data::Bits(bits))) => bits.first().map(|bit| decode(point, Raw::Bit(*bit)).0),

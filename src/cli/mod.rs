@@ -7,6 +7,8 @@ mod demo;
 mod door;
 pub mod init;
 pub mod journal;
+pub mod online;
+mod probe;
 mod run;
 pub mod schema;
 pub mod status;
@@ -31,6 +33,8 @@ enum Verb {
     Run(run::RunArgs),
     /// Say every fault of a lane file, or what the lane will do
     Check(check::Args),
+    /// Find what is on the wire
+    Probe(probe::ProbeArgs),
     /// Write a commented lane file to begin with
     Init(init::Args),
     /// Print the JSON Schema of a file that people write
@@ -63,6 +67,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Demo(args) => demo::run(args),
         Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Probe(args) => probe::run(&args),
         Verb::Init(args) => init::run(&args),
         Verb::Schema(args) => schema::run(&args),
         Verb::Status(args) => status::run(&args),

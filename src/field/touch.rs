@@ -7,8 +7,6 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use portside_devices::modbus::{self, Asked, Framing, Heard};
@@ -16,97 +14,43 @@ use portside_devices::profile::Table;
 use portside_devices::simulate::{Request, Response};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_serial::SerialPortBuilderExt;
 
+use super::medium::{self, DataBits, Medium, Parity, Serial, StopBits, Stream};
 use crate::clock::Clock;
 
 /// Bytes of an answer that are kept; what goes on longer is no Modbus.
 const BYTES_MAX: usize = 1024;
 /// After bytes that are no Modbus so much more is waited for: a banner comes in parts.
 const BANNER: Duration = Duration::from_millis(50);
+/// On a bus so much more is waited for after an answer: a second device may answer the same request.
+const SECOND: Duration = Duration::from_millis(30);
 
-/// Where a device, or a bus of them, is reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Spot {
-    /// A TCP server.
-    Tcp {
-        /// Host name or address, without brackets.
-        host: Arc<str>,
-        /// TCP port.
-        port: u16,
-    },
-    /// A serial port.
-    Serial {
-        /// Its path.
-        path: PathBuf,
-        /// How its bytes are clocked.
-        setting: Setting,
-    },
-}
-
-/// How bytes are clocked on a serial line; 8 data bits, as Modbus RTU says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// Bits a second.
-    pub baud: u32,
-    /// The parity bit.
-    pub parity: Parity,
-    /// Stop bits: 1 or 2.
-    pub stop: u8,
-}
-
-/// The parity bit of a serial line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parity {
-    /// None.
-    None,
-    /// Even.
-    Even,
-    /// Odd.
-    Odd,
-}
-
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parity = match self.parity {
-            Parity::None => 'N',
-            Parity::Even => 'E',
-            Parity::Odd => 'O',
-        };
-        write!(f, "{} Bd 8{parity}{}", self.baud, self.stop)
+/// What is left between two requests: a bus with other talk on it must not be crowded, and an old slave needs a rest
+/// before it listens again.
+fn pause(medium: &Medium) -> Duration {
+    match medium {
+        Medium::Tcp { .. } => Duration::from_millis(5),
+        Medium::RtuOverTcp { gap, .. } => *gap + Duration::from_millis(10),
+        Medium::Serial(serial) => serial.gap + Duration::from_millis(10),
     }
 }
 
-impl fmt::Display for Spot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
-            Self::Serial { path, setting } => write!(f, "{} ({setting})", path.display()),
-        }
-    }
-}
-
-impl Spot {
-    /// The framing that belongs there.
-    pub const fn framing(&self) -> Framing {
-        match self {
-            Self::Tcp { .. } => Framing::Tcp,
-            Self::Serial { .. } => Framing::Rtu,
-        }
-    }
-
-    /// What is left between two requests: a bus with other talk on it must not be crowded, and an old slave needs a
-    /// rest before it listens again.
-    pub fn pause(&self) -> Duration {
-        match self {
-            Self::Tcp { .. } => Duration::from_millis(5),
-            Self::Serial { setting, .. } => {
-                let character = Duration::from_nanos(11_000_000_000 / u64::from(setting.baud.max(1)));
-                (character * 7 / 2).max(Duration::from_micros(1_750)) + Duration::from_millis(10)
-            }
-        }
-    }
+/// How a port is set, as people write it: `9600 Bd 8N1`.
+pub fn setting(serial: &Serial) -> String {
+    let data = match serial.data_bits {
+        DataBits::Seven => 7,
+        DataBits::Eight => 8,
+    };
+    let parity = match serial.parity {
+        Parity::None => 'N',
+        Parity::Even => 'E',
+        Parity::Odd => 'O',
+    };
+    let stop = match serial.stop_bits {
+        StopBits::One => 1,
+        StopBits::Two => 2,
+    };
+    format!("{} Bd {data}{parity}{stop}", serial.baud)
 }
 
 /// Why there is no way to a place.
@@ -215,20 +159,20 @@ impl Touch {
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn open(spot: &Spot, within: Duration) -> Result<Self, NoWay> {
-        Self::open_as(spot, spot.framing(), within).await
+    pub async fn open(medium: &Medium, within: Duration) -> Result<Self, NoWay> {
+        let (wire, framing, linger): (Box<dyn Wire>, _, _) = match medium {
+            Medium::Tcp { host, port } => (Box::new(connect(host, *port, within).await?), Framing::Tcp, Duration::ZERO),
+            Medium::RtuOverTcp { host, port, .. } => {
+                (Box::new(connect(host, *port, within).await?), Framing::Rtu, SECOND)
+            }
+            Medium::Serial(serial) => (Box::new(port(medium, serial, within).await?), Framing::Rtu, SECOND),
+        };
+        Ok(Self { wire, framing, linger, pause: pause(medium), transaction: 0, clock: Clock::start() })
     }
 
-    /// The same with a framing that is not the usual one there: serial frames through a plain TCP server.
-    ///
-    /// # Errors
-    /// Why there is no way.
-    pub async fn open_as(spot: &Spot, framing: Framing, within: Duration) -> Result<Self, NoWay> {
-        let (wire, linger): (Box<dyn Wire>, _) = match spot {
-            Spot::Tcp { host, port } => (Box::new(connect(host, *port, within).await?), Duration::ZERO),
-            Spot::Serial { path, setting } => (Box::new(port(path, *setting)?), Duration::from_millis(30)),
-        };
-        Ok(Self { wire, framing, linger, pause: spot.pause(), transaction: 0, clock: Clock::start() })
+    /// Lets go of the port or connection; what is read then is silence.
+    pub fn close(&mut self) {
+        self.wire = Box::new(tokio::io::empty());
     }
 
     /// One read and what comes of it within `limit`. Bytes of an earlier request that are still on their way are
@@ -354,21 +298,12 @@ async fn connect(host: &str, port: u16, within: Duration) -> Result<TcpStream, N
     Ok(stream)
 }
 
-fn port(path: &std::path::Path, setting: Setting) -> Result<tokio_serial::SerialStream, NoWay> {
-    let builder = tokio_serial::new(path.to_string_lossy(), setting.baud)
-        .parity(match setting.parity {
-            Parity::None => tokio_serial::Parity::None,
-            Parity::Even => tokio_serial::Parity::Even,
-            Parity::Odd => tokio_serial::Parity::Odd,
-        })
-        .stop_bits(if setting.stop == 2 { tokio_serial::StopBits::Two } else { tokio_serial::StopBits::One });
-    builder.open_native_async().map_err(|error| match error.kind {
-        tokio_serial::ErrorKind::Io(io::ErrorKind::NotFound) => NoWay::NoPort,
-        tokio_serial::ErrorKind::Io(io::ErrorKind::PermissionDenied) => NoWay::Denied,
-        tokio_serial::ErrorKind::NoDevice if error.description.contains("lock") => NoWay::Held,
-        _ if error.description.contains("lock") || error.description.contains("busy") => NoWay::Held,
-        _ if !path.exists() => NoWay::NoPort,
-        _ => NoWay::Other(error.description),
+async fn port(medium: &Medium, serial: &Serial, within: Duration) -> Result<Stream, NoWay> {
+    medium::open(medium, within).await.map_err(|words| match words {
+        _ if !serial.path.exists() => NoWay::NoPort,
+        words if words.contains("is in use") => NoWay::Held,
+        words if words.contains("may not be opened") => NoWay::Denied,
+        words => NoWay::Other(words),
     })
 }
 
@@ -380,12 +315,12 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(5);
 
-    fn local(port: u16) -> Spot {
-        Spot::Tcp { host: "127.0.0.1".into(), port }
+    fn local(port: u16) -> Medium {
+        Medium::tcp("127.0.0.1", port)
     }
 
     /// A server that answers each request with the next of these, whatever was asked; each on its own connection.
-    async fn scripted(answers: Vec<Vec<u8>>) -> Spot {
+    async fn scripted(answers: Vec<Vec<u8>>) -> Medium {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let spot = local(listener.local_addr().unwrap().port());
         tokio::spawn(async move {
@@ -430,8 +365,15 @@ mod tests {
     async fn a_port_that_nobody_listens_on_a_name_that_is_none_and_a_missing_device_are_told_apart() {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         assert_eq!(Touch::open(&local(port), LIMIT).await.unwrap_err(), NoWay::Refused);
-        let path = PathBuf::from("/dev/serial/by-id/none");
-        let setting = Setting { baud: 9600, parity: Parity::None, stop: 1 };
-        assert_eq!(Touch::open(&Spot::Serial { path, setting }, LIMIT).await.unwrap_err(), NoWay::NoPort);
+        let missing = Medium::Serial(Serial {
+            path: "/dev/serial/by-id/none".into(),
+            baud: 9600,
+            data_bits: DataBits::Eight,
+            parity: Parity::None,
+            stop_bits: StopBits::One,
+            gap: Duration::ZERO,
+            quiet: Duration::ZERO,
+        });
+        assert_eq!(Touch::open(&missing, LIMIT).await.unwrap_err(), NoWay::NoPort);
     }
 }

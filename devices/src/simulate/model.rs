@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, Request, Response, Simulator};
+use crate::kind::Shape;
 use crate::moment::Moment;
-use crate::profile::{ByteOrder, DataType, Point, Profile, Table, Truth, WordOrder};
+use crate::profile::{ByteOrder, DataType, Point, Profile, Register, Table, Truth, WordOrder};
 use crate::reading::Value;
 
 /// One unit that behaves as its profile says.
@@ -25,16 +26,20 @@ impl Model {
     /// plausible range.
     pub fn new(profile: Arc<Profile>, unit: u8) -> Self {
         let mut model = Self { profile, unit, words: BTreeMap::new(), stuck: Vec::new() };
-        for (table, from, width) in model.profile.points.iter().map(|point| (point.table, point.address, point.width())) {
-            (0..width).for_each(|at| drop(model.words.entry((table, from.saturating_add(at))).or_insert(0)));
+        let registers: Vec<Register> = model.profile.points.iter().filter_map(Point::register).copied().collect();
+        for place in registers.iter().flat_map(places) {
+            model.words.entry(place).or_insert(0);
+        }
+        if let Some(base) = model.profile.base {
+            model.words.insert((base.table, base.address), 0);
         }
         if let Some(identify) = model.profile.identify.clone() {
             model.words.insert((identify.table, identify.address), identify.equals);
         }
         for index in 0..model.profile.points.len() {
             let point = &model.profile.points[index];
-            let value = match (&point.range, point.allowed.first(), point.data) {
-                (_, _, DataType::Bool) => Value::Bool(false),
+            let value = match (&point.range, point.allowed.first(), point.shape()) {
+                (_, _, Shape::Bool) => Value::Bool(false),
                 (_, Some(first), _) => Value::Int(*first),
                 (Some(range), None, _) => Value::Float(f64::midpoint(*range.start(), *range.end())),
                 (None, None, _) => continue,
@@ -61,37 +66,37 @@ impl Model {
     /// A sentence, when the point cannot hold the value.
     pub fn set(&mut self, index: usize, value: &Value) -> Result<(), String> {
         let point = self.profile.points[index].clone();
-        let place = (point.table, point.address);
-        if point.table.is_bits() {
-            let on = truth(&point, value)?;
-            self.put(place, u16::from(on != point.inverted));
+        let register = register(&point)?;
+        let place = (register.table, register.address);
+        if register.data != DataType::Bool {
+            let size = value.as_f64().ok_or_else(|| format!("point `{}` is a number, not {value}", point.name))?;
+            let bits = bits_of(&register, (size - point.offset) / point.scale)
+                .ok_or_else(|| format!("point `{}`: {value} does not fit into its registers", point.name))?;
+            self.hold(&register, bits);
             return Ok(());
         }
-        if point.data == DataType::Bool {
-            let on = truth(&point, value)? != point.inverted;
-            let old = self.words.get(&place).copied().unwrap_or(0);
-            let word = match point.truth {
-                Some(Truth::Bit(bit)) if on => ordered(&point, old) | 1 << bit,
-                Some(Truth::Bit(bit)) => ordered(&point, old) & !(1 << bit),
-                Some(Truth::Equals { mask, value }) if on => ordered(&point, old) & !mask | value & mask,
-                // Any other value of these bits means off.
-                Some(Truth::Equals { mask, value }) => ordered(&point, old) & !mask | !value & mask,
-                None => u16::from(on),
-            };
-            self.put(place, ordered(&point, word));
-            return Ok(());
-        }
-        let size = value.as_f64().ok_or_else(|| format!("point `{}` is a number, not {value}", point.name))?;
-        let bits = bits_of(&point, (size - point.offset) / point.scale)
-            .ok_or_else(|| format!("point `{}`: {value} does not fit into its registers", point.name))?;
-        self.hold(&point, bits);
+        let on = value.as_bool().ok_or_else(|| format!("point `{}` is on or off, not {value}", point.name))?;
+        let on = on != point.inverted;
+        let old = ordered(&register, self.at(place.0, place.1));
+        let word = match register.truth {
+            Some(Truth::Bit(bit)) if on => old | 1 << bit,
+            Some(Truth::Bit(bit)) => old & !(1 << bit),
+            Some(Truth::Equals { mask, value }) if on => old & !mask | value & mask,
+            // Any other value of these bits means off.
+            Some(Truth::Equals { mask, value }) => old & !mask | !value & mask,
+            None => u16::from(on),
+        };
+        self.put(place, if register.table.is_bits() { word } else { ordered(&register, word) });
         Ok(())
     }
 
     /// Makes a floating-point point show NaN; any other one shows all bits set.
-    pub fn set_nan(&mut self, index: usize) {
-        let point = self.profile.points[index].clone();
-        let bits = match point.data {
+    ///
+    /// # Errors
+    /// A sentence, when the point is in no register.
+    pub fn set_nan(&mut self, index: usize) -> Result<(), String> {
+        let register = register(&self.profile.points[index])?;
+        let bits = match register.data {
             DataType::F32 => u64::from(f32::NAN.to_bits()),
             DataType::F64 => f64::NAN.to_bits(),
             DataType::Bool
@@ -104,14 +109,18 @@ impl Model {
             | DataType::U64
             | DataType::I64 => u64::MAX,
         };
-        self.hold(&point, bits);
+        self.hold(&register, bits);
+        Ok(())
     }
 
     /// Holds the point where it is, whatever is set or written.
-    pub fn stick(&mut self, index: usize) {
-        let point = &self.profile.points[index];
-        let (table, from, width) = (point.table, point.address, point.width());
-        self.stuck.extend((0..width).map(|at| (table, from.saturating_add(at))));
+    ///
+    /// # Errors
+    /// A sentence, when the point is in no register.
+    pub fn stick(&mut self, index: usize) -> Result<(), String> {
+        let register = register(&self.profile.points[index])?;
+        self.stuck.extend(places(&register));
+        Ok(())
     }
 
     /// Lets every point move again.
@@ -136,31 +145,21 @@ impl Model {
         self.words = self.words.iter().map(|((table, at), word)| ((retabled(*table), *at), *word)).collect();
     }
 
-    fn hold(&mut self, point: &Point, bits: u64) {
+    fn hold(&mut self, register: &Register, bits: u64) {
         let mut words: Vec<u16> = (0..4).map(|at| low(bits >> (48 - 16 * at))).collect();
-        words.drain(..4 - usize::from(point.width()));
-        if point.word_order == WordOrder::LowFirst {
+        words.drain(..4 - usize::from(register.data.words()));
+        if register.word_order == WordOrder::LowFirst {
             words.reverse();
         }
-        for (at, word) in (point.address..).zip(words) {
-            let word = match point.data {
-                DataType::U8Low => ordered(point, self.at(point.table, at)) & 0xFF00 | word & 0xFF,
-                DataType::U8High => ordered(point, self.at(point.table, at)) & 0xFF | word << 8,
-                DataType::U16 if point.mask.is_some() => {
-                    let mask = low(point.mask.unwrap_or(0));
-                    ordered(point, self.at(point.table, at)) & !mask | word << mask.trailing_zeros() & mask
-                }
-                DataType::Bool
-                | DataType::U16
-                | DataType::I16
-                | DataType::U32
-                | DataType::I32
-                | DataType::F32
-                | DataType::U64
-                | DataType::I64
-                | DataType::F64 => word,
+        for (at, word) in (register.address..).zip(words) {
+            let old = ordered(register, self.at(register.table, at));
+            let word = match (register.data, register.mask) {
+                (DataType::U8Low, _) => old & 0xFF00 | word & 0xFF,
+                (DataType::U8High, _) => old & 0xFF | word << 8,
+                (DataType::U16, Some(mask)) => old & !low(mask) | word << mask.trailing_zeros() & low(mask),
+                (_, _) => word,
             };
-            self.put((point.table, at), ordered(point, word));
+            self.put((register.table, at), ordered(register, word));
         }
     }
 
@@ -215,12 +214,17 @@ impl Model {
     }
 }
 
-fn truth(point: &Point, value: &Value) -> Result<bool, String> {
-    value.as_bool().ok_or_else(|| format!("point `{}` is on or off, not {value}", point.name))
+fn register(point: &Point) -> Result<Register, String> {
+    point.register().copied().ok_or_else(|| format!("point `{}` is in no register", point.name))
 }
 
-const fn ordered(point: &Point, word: u16) -> u16 {
-    match point.byte_order {
+fn places(register: &Register) -> impl Iterator<Item = (Table, u16)> + use<> {
+    let (table, from) = (register.table, register.address);
+    (0..register.width()).map(move |at| (table, from.saturating_add(at)))
+}
+
+const fn ordered(register: &Register, word: u16) -> u16 {
+    match register.byte_order {
         ByteOrder::Big => word,
         ByteOrder::Little => word.swap_bytes(),
     }
@@ -232,11 +236,11 @@ const fn low(bits: u64) -> u16 {
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // each cast is guarded by its range
-fn bits_of(point: &Point, raw: f64) -> Option<u64> {
+fn bits_of(register: &Register, raw: f64) -> Option<u64> {
     let whole = raw.round();
     let fits = |low: f64, high: f64| (low..=high).contains(&whole);
     let int = || (whole as i64) as u64;
-    match point.data {
+    match register.data {
         DataType::U8Low | DataType::U8High => fits(0.0, 255.0).then(int),
         DataType::U16 => fits(0.0, 65_535.0).then(int),
         DataType::I16 => fits(-32_768.0, 32_767.0).then(int),
@@ -267,7 +271,9 @@ mod tests {
     /// What the driver would make of the point.
     fn shown(model: &mut Model, index: usize) -> (Option<Value>, Quality) {
         let point = model.profile.points[index].clone();
-        let request = Request::Read { table: point.table, start: point.address, count: point.width() };
+        let register = *point.register().unwrap();
+        let (start, count) = (register.address, register.width());
+        let request = Request::Read { table: register.table, start, count };
         match model.answer(Moment::START, 1, &request) {
             Some(Response::Words(words)) => decode(&point, Raw::Words(&words)),
             Some(Response::Bits(bits)) => decode(&point, Raw::Bit(bits[0])),
@@ -310,11 +316,11 @@ mod tests {
     fn a_stuck_point_stays_a_nan_is_bad_and_an_address_without_a_point_is_refused() {
         let mut model = model("[[point]]\nname = \"t\"\ntable = \"input\"\naddress = 5\ntype = \"f32\"\n");
         model.set(0, &Value::Float(1.0)).unwrap();
-        model.stick(0);
+        model.stick(0).unwrap();
         model.set(0, &Value::Float(2.0)).unwrap();
         assert_eq!(shown(&mut model, 0).0, Some(Value::Float(1.0)));
         model.free();
-        model.set_nan(0);
+        model.set_nan(0).unwrap();
         assert!(matches!(shown(&mut model, 0), (None, Quality::Bad(_))));
         let read = |table, start| Request::Read { table, start, count: 1 };
         let refused = Some(Response::Exception(ILLEGAL_ADDRESS));

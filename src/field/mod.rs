@@ -16,6 +16,7 @@ mod link;
 pub mod medium;
 mod orders;
 pub mod picture;
+pub mod rtu;
 mod seen;
 mod stats;
 pub mod touch;

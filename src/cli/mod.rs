@@ -9,6 +9,7 @@ pub mod init;
 pub mod journal;
 pub mod online;
 mod probe;
+pub mod profile;
 mod record;
 mod run;
 pub mod schema;
@@ -45,6 +46,8 @@ enum Verb {
     Init(init::Args),
     /// Print the JSON Schema of a file that people write
     Schema(schema::Args),
+    /// List device models, test their profiles, begin a new one
+    Profile(profile::ProfileArgs),
     /// Show the lane, its devices, the journal and the uplink on one screen
     Status(status::StatusArgs),
     /// Browse the journal and prove it
@@ -78,6 +81,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Record(args) => record::run(&args),
         Verb::Init(args) => init::run(&args),
         Verb::Schema(args) => schema::run(&args),
+        Verb::Profile(args) => profile::run(&args),
         Verb::Status(args) => status::run(&args),
         Verb::Journal(call) => match call.args.dir() {
             Some(dir) => journal::run(&call.args, dir, &mut std::io::stdout().lock()),

@@ -6,14 +6,13 @@ use portside_devices::kind::Closes;
 use serde_json::json;
 
 use super::arm::Withdrawal;
+use super::case::Grounds;
 use super::contacts::Position;
-use super::decision::opened;
-use super::inspection::{Grounds, Inspection, Lift, Reason, Sameness, Step, Way};
+use super::inspection::{Inspection, Reason, Sameness, Step, Way};
 use super::lane::{Lane, License};
 use super::record::person;
-use super::review::{HoldReason, Standing};
 use super::settings::Place;
-use super::{Act, Officer, Order, Refusal, Secret, Verdict};
+use super::{Act, Officer, Order, Refusal, Verdict};
 
 // Asked is never seen: what these say of the barrier is what was ordered.
 const STOP_ORDERED: &str = "stop ordered; the barrier has not confirmed it yet";
@@ -86,8 +85,8 @@ impl Lane {
         let before = self.before.clone();
         let inspection = self.inspection.as_mut().ok_or(Refusal::NoSubject)?;
         match asked {
-            Some(asked) if !means(asked, &inspection.id, before.as_deref()) => {
-                Err(Refusal::OtherInspection { asked: Arc::clone(asked), current: Arc::clone(&inspection.id) })
+            Some(asked) if !means(asked, &inspection.case.id, before.as_deref()) => {
+                Err(Refusal::OtherInspection { asked: Arc::clone(asked), current: Arc::clone(&inspection.case.id) })
             }
             Some(_) | None => Ok(inspection),
         }
@@ -104,46 +103,23 @@ impl Lane {
                 because: "the identity is fixed once the desks have been asked",
             });
         }
-        let before = inspection.identity.replace(identity.into());
-        let data = json!({ "identity": identity, "before": before, "officer": person(officer) });
-        self.inspection_note("inspection.identified", data);
+        let entry = inspection.case.identify(officer, identity);
+        self.inspection_entry(entry);
         Ok(format!("recorded: {identity}").into())
     }
 
     fn give_verdict(&mut self, officer: &Officer, asked: &Arc<str>, verdict: Verdict) -> Answer {
         let blind = self.settings.blind;
-        let role = self.settings.desks.iter().find(|desk| desk.agency == officer.agency).map(|desk| desk.role);
         let inspection = self.seen(Some(asked))?;
-        let word = inspection.word();
-        let reviewing = matches!(inspection.step, Step::Reviewing { .. });
-        let (Some(role), Some(standing)) = (role, inspection.review.of(&officer.agency)) else {
-            return Err(Refusal::NoDesk { agency: Arc::clone(&officer.agency) });
-        };
-        if matches!(standing, Standing::Given { .. } | Standing::Opened { .. }) {
-            return Err(Refusal::AlreadyJudged { agency: Arc::clone(&officer.agency) });
-        }
-        if !reviewing {
-            return Err(Refusal::WrongStep { step: word, because: "verdicts are taken while the review is open" });
-        }
-        inspection.review.give(officer, verdict, blind);
-        if blind {
-            let secret = Secret { agency: Arc::clone(&officer.agency), officer: Arc::clone(&officer.name), verdict };
-            self.secret_note("inspection.verdict.sealed", json!({ "agency": officer.agency }), Some(secret));
-        } else {
-            let standing = Standing::Opened { officer: Arc::clone(&officer.name), verdict };
-            self.inspection_note("inspection.verdict.opened", opened(&officer.agency, role, &standing));
-        }
+        let closed = (!matches!(inspection.step, Step::Reviewing { .. })).then(|| inspection.word());
+        let entry = inspection.case.judge(officer, verdict, blind, closed)?;
+        self.inspection_entry(entry);
         Ok("recorded".into())
     }
 
     fn place_hold(&mut self, officer: &Officer, asked: &Arc<str>, reason: &str) -> Answer {
         let inspection = self.seen(Some(asked))?;
-        if reason.is_empty() {
-            return Err(Refusal::NoReason);
-        }
-        if inspection.owners().contains(&officer.agency) {
-            return Err(Refusal::AlreadyHeld { agency: Arc::clone(&officer.agency) });
-        }
+        inspection.case.may_hold(officer, reason)?;
         match inspection.way() {
             None => {}
             Some(Way::Pending | Way::Confirm) => inspection.step = Step::Held,
@@ -154,32 +130,15 @@ impl Lane {
                 });
             }
         }
-        inspection.hold(&officer.agency, HoldReason::Placed(reason.into()));
-        let data = json!({ "agency": officer.agency, "officer": officer.name, "reason": reason });
-        self.inspection_note("inspection.hold_placed", data);
+        let entry = inspection.case.place_hold(officer, reason);
+        self.inspection_entry(entry);
         Ok("held".into())
     }
 
     fn lift_hold(&mut self, officer: &Officer, asked: &Arc<str>, reason: &str) -> Answer {
-        let inspection = self.seen(Some(asked))?;
-        if reason.is_empty() {
-            return Err(Refusal::NoReason);
-        }
-        if inspection.holds.is_empty() {
-            return Err(Refusal::NoHold);
-        }
-        let agency = Arc::clone(&officer.agency);
-        let Some(hold) = inspection.lift(&agency) else {
-            return Err(Refusal::NotYourHold { agency, owners: inspection.owners() });
-        };
-        inspection.lifts.push(Lift { agency, officer: Arc::clone(&officer.name), reason: reason.into() });
-        let left = inspection.owners();
-        let lifted: Vec<_> = hold.reasons.iter().map(HoldReason::word).collect();
-        let data = json!({
-            "agency": officer.agency, "officer": officer.name, "reason": reason, "lifted": lifted, "left": left,
-        });
-        self.inspection_note("inspection.hold_lifted", data);
-        Ok(if left.is_empty() { "lifted".into() } else { format!("lifted; still held by {}", left.join(", ")).into() })
+        let (entry, says) = self.seen(Some(asked))?.case.lift_hold(officer, reason)?;
+        self.inspection_entry(entry);
+        Ok(says)
     }
 
     fn open_by_override(&mut self, officer: &Officer, reason: &str) -> Answer {
@@ -190,10 +149,10 @@ impl Lane {
             return Err(Refusal::Latched { what });
         }
         if let Some(inspection) = &self.inspection {
-            if !inspection.holds.is_empty() {
-                return Err(Refusal::HoldStands { owners: inspection.owners() });
+            if !inspection.case.holds.is_empty() {
+                return Err(Refusal::HoldStands { owners: inspection.case.owners() });
             }
-            if inspection.review.sealed() {
+            if inspection.case.review.sealed() {
                 return Err(Refusal::VerdictSealed);
             }
         } else {
@@ -302,7 +261,7 @@ impl Lane {
 
 /// Whether `asked` is the id, or the beginning of it and of none before. Ids sort by time: what does not begin the id
 /// before begins no older one either. After a start the id before is not known.
-fn means(asked: &str, id: &str, before: Option<&str>) -> bool {
+pub(super) fn means(asked: &str, id: &str, before: Option<&str>) -> bool {
     let alone = match before {
         Some(before) => asked.len() >= BEGINNING_MIN && !before.starts_with(asked),
         None => asked.len() >= WHOLE_TIME,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portside_devices::moment::Moment;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::inspection::{Grounds, Inspection, Step};
+use super::case::{Grounds, picture_data};
+use super::inspection::Step;
 use super::lane::{Lane, ms};
-use super::review::{self, HoldReason, Standing};
-use super::settings::{DeskRole, PictureRule};
-use super::view::role_word;
+use super::review::HoldReason;
+use super::settings::{PictureRule, Settings};
 use super::{Arrival, Picture};
 
 /// File times may be cut down to steps of this length.
@@ -20,9 +20,9 @@ const FILE_TIME_STEP: Duration = Duration::from_secs(2);
 impl Lane {
     pub(super) fn identified_or_ask(&mut self, until: Option<Moment>) -> bool {
         let Some(inspection) = &mut self.inspection else { return false };
-        if inspection.identity.is_some() {
+        if inspection.case.identity.is_some() {
             match self.settings.picture {
-                PictureRule::Required { within } if inspection.pictures.is_empty() => {
+                PictureRule::Required { within } if inspection.case.pictures.is_empty() => {
                     inspection.step = Step::AwaitingPicture { until: self.now + within };
                 }
                 PictureRule::Required { .. } | PictureRule::None => self.open_review(),
@@ -39,18 +39,14 @@ impl Lane {
 
     pub(super) fn pictured_or_hold(&mut self, until: Moment) -> bool {
         let Some(inspection) = &mut self.inspection else { return false };
-        if !inspection.pictures.is_empty() {
+        if !inspection.case.pictures.is_empty() {
             self.open_review();
             return true;
         }
         if self.now < until {
             return false;
         }
-        let required = |desk: &&super::Desk| desk.role == DeskRole::Required;
-        let any = self.settings.desks.iter().any(|desk| required(&desk));
-        for desk in self.settings.desks.iter().filter(|desk| !any || required(desk)) {
-            inspection.hold(&desk.agency, HoldReason::NoPicture);
-        }
+        inspection.case.hold_for_all(&self.settings.desks, &HoldReason::NoPicture);
         self.hold();
         true
     }
@@ -58,18 +54,16 @@ impl Lane {
     fn open_review(&mut self) {
         let Some(inspection) = &mut self.inspection else { return };
         inspection.step = Step::Reviewing { until: self.now + self.settings.review_timeout };
-        let desks = self.settings.desks.iter();
-        let desks: Vec<_> = desks.map(|desk| json!({ "agency": desk.agency, "role": role_word(desk.role) })).collect();
-        let data = json!({
-            "identity": inspection.identity, "pictures": inspection.pictures, "desks": desks,
-            "blind": self.settings.blind, "timeout_ms": ms(self.settings.review_timeout),
-        });
-        self.inspection_note("inspection.review_opened", data);
+        let Settings { desks, blind, review_timeout, .. } = &self.settings;
+        let entry = inspection.case.review_opened(desks, *blind, *review_timeout);
+        self.inspection_entry(entry);
     }
 
     pub(super) fn conclude_when_due(&mut self, until: Moment) -> bool {
         let Some(inspection) = &self.inspection else { return false };
-        let due = inspection.review.complete() || inspection.review.opening(self.settings.blind) || self.now >= until;
+        let due = inspection.case.review.complete()
+            || inspection.case.review.opening(self.settings.blind)
+            || self.now >= until;
         if due {
             self.open_verdicts();
             self.judge();
@@ -78,20 +72,14 @@ impl Lane {
     }
 
     fn open_verdicts(&mut self) {
-        loop {
-            let Some(inspection) = &mut self.inspection else { return };
-            let Some((desk, standing)) = inspection.review.open_next() else { return };
-            let data = opened(&desk.agency, desk.role, standing);
-            self.inspection_note("inspection.verdict.opened", data);
+        while let Some(entry) = self.inspection.as_mut().and_then(|inspection| inspection.case.open_next()) {
+            self.inspection_entry(entry);
         }
     }
 
     fn judge(&mut self) {
         let Some(inspection) = &mut self.inspection else { return };
-        for (agency, reason) in inspection.review.holds() {
-            inspection.hold(&agency, reason);
-        }
-        if inspection.holds.is_empty() {
+        if inspection.case.conclude() {
             self.release(Grounds::Verdicts);
         } else {
             self.hold();
@@ -101,36 +89,27 @@ impl Lane {
     fn hold(&mut self) {
         let Some(inspection) = &mut self.inspection else { return };
         inspection.step = Step::Held;
-        let data = json!({ "holds": holds(inspection) });
-        self.inspection_note("inspection.held", data);
+        let entry = inspection.case.held();
+        self.inspection_entry(entry);
     }
 
     pub(super) fn release(&mut self, grounds: Grounds) -> bool {
         let Some(inspection) = &mut self.inspection else { return false };
         inspection.release(grounds);
-        let lifts = inspection.lifts.iter();
-        let lifts: Vec<_> = lifts
-            .map(|lift| json!({ "agency": lift.agency, "officer": lift.officer, "reason": lift.reason }))
-            .collect();
-        let data = json!({
-            "by": grounds.word(), "identity": inspection.identity, "verdicts": verdicts(inspection), "lifts": lifts,
-        });
-        self.inspection_note("inspection.released", data);
+        let entry = inspection.case.released(grounds);
+        self.inspection_entry(entry);
         true
     }
 
     /// Picture evidence: of the subject in the lane, or of nobody.
     pub(super) fn picture(&mut self, picture: &Picture) {
-        let mut data = json!({
-            "sha256": picture.sha256, "media_type": picture.media_type, "size": picture.size, "width": picture.width,
-            "height": picture.height, "bits": picture.bits, "name": picture.name, "device": picture.device,
-        });
         match (self.stray(&picture.arrival), &mut self.inspection) {
             (None, Some(inspection)) => {
-                inspection.pictures.push(Arc::clone(&picture.sha256));
-                self.inspection_note("inspection.picture", data);
+                let entry = inspection.case.picture(picture);
+                self.inspection_entry(entry);
             }
             (reason, _) => {
+                let mut data = picture_data(picture);
                 data["reason"] = json!(reason.unwrap_or_else(|| "no subject is in the lane".into()));
                 self.alarm("alarm.unbound_picture", data);
             }
@@ -147,31 +126,4 @@ impl Lane {
             (Arrival::Fresh { .. }, _) => None,
         }
     }
-}
-
-/// Holds as records carry them.
-pub(super) fn holds(inspection: &Inspection) -> Value {
-    let each = inspection.holds.iter().map(|hold| {
-        let reasons: Vec<_> = hold.reasons.iter().map(HoldReason::word).collect();
-        json!({ "agency": hold.agency, "reasons": reasons })
-    });
-    each.collect()
-}
-
-/// One opened verdict as records carry it.
-pub(super) fn opened(agency: &str, role: DeskRole, standing: &Standing) -> Value {
-    let officer = match standing {
-        Standing::Opened { officer, .. } => Some(officer),
-        Standing::Waiting | Standing::Given { .. } | Standing::NotReviewed => None,
-    };
-    json!({ "agency": agency, "role": role_word(role), "verdict": review::word(standing), "officer": officer })
-}
-
-/// Every opened verdict; what is still sealed is not among them.
-pub(super) fn verdicts(inspection: &Inspection) -> Value {
-    let open = inspection.review.iter().filter(|(_, standing)| match standing {
-        Standing::Opened { .. } | Standing::NotReviewed => true,
-        Standing::Waiting | Standing::Given { .. } => false,
-    });
-    open.map(|(desk, standing)| opened(&desk.agency, desk.role, standing)).collect()
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use portside_devices::moment::Moment;
 
-use super::review::{HoldReason, Review};
+use super::case::{Case, Grounds};
 use super::settings::Desk;
 
 /// Why an inspection was opened.
@@ -37,24 +37,6 @@ impl Reason {
         match self {
             Self::Approach => "approach",
             Self::Tailgating => "tailgating",
-            Self::Override => "override",
-        }
-    }
-}
-
-/// What a release rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Grounds {
-    Verdicts,
-    Lifts,
-    Override,
-}
-
-impl Grounds {
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Verdicts => "verdicts",
-            Self::Lifts => "lifts",
             Self::Override => "override",
         }
     }
@@ -108,33 +90,13 @@ pub(super) enum Sameness {
     Restored,
 }
 
-/// One agency's hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Hold {
-    pub(super) agency: Arc<str>,
-    pub(super) reasons: Vec<HoldReason>,
-}
-
-/// One lifted hold, as the release names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Lift {
-    pub(super) agency: Arc<str>,
-    pub(super) officer: Arc<str>,
-    pub(super) reason: Arc<str>,
-}
-
 /// One inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Inspection {
-    pub(super) id: Arc<str>,
+    pub(super) case: Case,
     pub(super) reason: Reason,
     /// A picture made before is another's.
     pub(super) opened: Moment,
-    pub(super) identity: Option<Arc<str>>,
-    pub(super) pictures: Vec<Arc<str>>,
-    pub(super) review: Review,
-    pub(super) holds: Vec<Hold>,
-    pub(super) lifts: Vec<Lift>,
     pub(super) step: Step,
     pub(super) sameness: Sameness,
 }
@@ -142,37 +104,12 @@ pub(super) struct Inspection {
 impl Inspection {
     pub(super) fn new(id: Arc<str>, reason: Reason, desks: &[Desk], opened: Moment, until: Moment) -> Self {
         Self {
-            id,
+            case: Case::new(id, desks),
             reason,
             opened,
-            identity: None,
-            pictures: Vec::new(),
-            review: Review::new(desks),
-            holds: Vec::new(),
-            lifts: Vec::new(),
             step: Step::Unidentified { until: Some(until) },
             sameness: Sameness::Watched,
         }
-    }
-
-    /// Adds a reason to the agency's hold, which begins with the first.
-    pub(super) fn hold(&mut self, agency: &Arc<str>, reason: HoldReason) {
-        match self.holds.iter_mut().find(|hold| hold.agency == *agency) {
-            Some(hold) if hold.reasons.contains(&reason) => {}
-            Some(hold) => hold.reasons.push(reason),
-            None => self.holds.push(Hold { agency: Arc::clone(agency), reasons: vec![reason] }),
-        }
-    }
-
-    /// Removes the agency's hold and returns it.
-    pub(super) fn lift(&mut self, agency: &str) -> Option<Hold> {
-        let place = self.holds.iter().position(|hold| &*hold.agency == agency)?;
-        Some(self.holds.remove(place))
-    }
-
-    /// Agencies whose holds stand.
-    pub(super) fn owners(&self) -> Vec<Arc<str>> {
-        self.holds.iter().map(|hold| Arc::clone(&hold.agency)).collect()
     }
 
     /// The way of a released subject.

@@ -2,6 +2,7 @@
 
 mod act;
 mod arm;
+mod case;
 mod contacts;
 mod decision;
 mod effect;

@@ -19,9 +19,9 @@ use portside_devices::moment::Moment;
 use serde_json::json;
 
 use super::arm;
+use super::case::Grounds;
 use super::contacts::Position;
-use super::decision::{holds, verdicts};
-use super::inspection::{Grounds, Inspection, Reason, Sameness, Step, Way};
+use super::inspection::{Inspection, Reason, Sameness, Step, Way};
 use super::lane::{Lane, License, ms};
 use super::settings::Place;
 use super::{Effect, Order};
@@ -136,15 +136,15 @@ impl Lane {
 
     pub(super) fn close_inspection(&mut self, outcome: &'static str) {
         let Some(inspection) = &self.inspection else { return };
-        let id = Arc::clone(&inspection.id);
+        let id = Arc::clone(&inspection.case.id);
         let grounds = match inspection.step {
             Step::Released { grounds, .. } => Some(grounds.word()),
             Step::Unidentified { .. } | Step::AwaitingPicture { .. } | Step::Reviewing { .. } | Step::Held => None,
         };
-        let held = !inspection.holds.is_empty();
+        let held = !inspection.case.holds.is_empty();
         let data = json!({
-            "outcome": outcome, "released_by": grounds, "identity": inspection.identity,
-            "holds": holds(inspection), "verdicts": verdicts(inspection), "sensors": self.sensors.vector(),
+            "outcome": outcome, "released_by": grounds, "identity": inspection.case.identity,
+            "holds": inspection.case.holds_data(), "verdicts": inspection.case.verdicts_data(), "sensors": self.sensors.vector(),
         });
         if held {
             self.alarm("alarm.held_subject_left", json!({ "outcome": outcome }));
@@ -166,7 +166,7 @@ impl Lane {
             Step::Unidentified { until } => self.identified_or_ask(until),
             Step::AwaitingPicture { until } => self.pictured_or_hold(until),
             Step::Reviewing { until } => self.conclude_when_due(until),
-            Step::Held if inspection.holds.is_empty() => self.release(Grounds::Lifts),
+            Step::Held if inspection.case.holds.is_empty() => self.release(Grounds::Lifts),
             Step::Held => false,
             Step::Released { way, leave_by, .. } => self.remind(leave_by) || self.pass(way),
         }

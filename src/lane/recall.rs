@@ -8,10 +8,10 @@ use std::sync::Arc;
 use portside_devices::moment::Moment;
 use serde_json::Value;
 
-use super::inspection::{Grounds, Inspection, Lift, Reason, Sameness, Step, Way};
-use super::review::{HoldReason, Standing};
+use super::Secret;
+use super::case::{Grounds, text};
+use super::inspection::{Inspection, Reason, Sameness, Step, Way};
 use super::settings::Settings;
-use super::{Officer, Secret, Verdict};
 
 /// One record of the `inspection` stream, oldest first.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl Recalled {
 
     /// Id of the inspection that was open.
     pub fn inspection(&self) -> Option<&Arc<str>> {
-        self.inspection.as_ref().map(|inspection| &inspection.id)
+        self.inspection.as_ref().map(|inspection| &inspection.case.id)
     }
 }
 
@@ -51,7 +51,9 @@ pub fn fold<'a>(settings: &Settings, records: impl IntoIterator<Item = Memory<'a
         match (kind, &mut open) {
             ("inspection.opened", open) => *open = Some(opened(settings, &record)),
             ("inspection.closed", open) if is(open.as_ref(), record.subject) => *open = None,
-            (kind, Some(inspection)) if &*inspection.id == record.subject => take(settings, inspection, kind, &record),
+            (kind, Some(inspection)) if &*inspection.case.id == record.subject => {
+                take(settings, inspection, kind, &record)
+            }
             _ => {} // a record of an inspection that has ended
         }
     }
@@ -59,7 +61,7 @@ pub fn fold<'a>(settings: &Settings, records: impl IntoIterator<Item = Memory<'a
 }
 
 fn is(open: Option<&Inspection>, id: &str) -> bool {
-    open.is_some_and(|inspection| &*inspection.id == id)
+    open.is_some_and(|inspection| &*inspection.case.id == id)
 }
 
 fn opened(settings: &Settings, record: &Memory<'_>) -> Inspection {
@@ -75,27 +77,15 @@ fn opened(settings: &Settings, record: &Memory<'_>) -> Inspection {
 }
 
 fn take(settings: &Settings, inspection: &mut Inspection, kind: &str, record: &Memory<'_>) {
-    let data = record.data;
+    inspection.case.recall(kind, record);
     match kind {
-        "inspection.identified" => inspection.identity = text(data, "identity").map(Arc::from),
-        "inspection.picture" => inspection.pictures.extend(text(data, "sha256").map(Arc::from)),
         "inspection.review_opened" => {
             inspection.step = Step::Reviewing { until: Moment::START + settings.review_timeout };
         }
-        "inspection.verdict.sealed" => sealed(inspection, record),
-        "inspection.verdict.opened" => verdict_opened(inspection, data),
-        "inspection.hold_placed" => {
-            if let (Some(agency), Some(reason)) = (text(data, "agency"), text(data, "reason")) {
-                inspection.hold(&agency.into(), HoldReason::Placed(reason.into()));
-            }
-            if inspection.way().is_some() {
-                inspection.step = Step::Held;
-            }
-        }
-        "inspection.held" => held(inspection, data),
-        "inspection.hold_lifted" => lifted(inspection, data),
+        "inspection.hold_placed" if inspection.way().is_some() => inspection.step = Step::Held,
+        "inspection.held" => inspection.step = Step::Held,
         "inspection.released" => {
-            let lifts = text(data, "by") == Some("lifts");
+            let lifts = text(record.data, "by") == Some("lifts");
             inspection.release(if lifts { Grounds::Lifts } else { Grounds::Verdicts });
         }
         "inspection.override" => inspection.release(Grounds::Override),
@@ -103,52 +93,4 @@ fn take(settings: &Settings, inspection: &mut Inspection, kind: &str, record: &M
         "inspection.backed_out" => inspection.go(Way::Confirm),
         _ => {} // the rest tells of the inspection and decides nothing
     }
-}
-
-fn sealed(inspection: &mut Inspection, record: &Memory<'_>) {
-    let Some(agency) = text(record.data, "agency") else { return };
-    // A verdict that was recorded and cannot be read any more holds: it must neither vanish nor be taken for clear.
-    let (officer, verdict) = record
-        .secret
-        .as_ref()
-        .map_or(("".into(), Verdict::Unknown), |secret| (Arc::clone(&secret.officer), secret.verdict));
-    inspection.review.give(&Officer { agency: agency.into(), name: officer }, verdict, true);
-}
-
-fn verdict_opened(inspection: &mut Inspection, data: &Value) {
-    let Some(standing) = text(data, "agency").and_then(|agency| inspection.review.of(agency)) else { return };
-    let verdict = match text(data, "verdict") {
-        Some("clear") => Verdict::Clear,
-        Some("alarm") => Verdict::Alarm,
-        Some("not_reviewed") => {
-            *standing = Standing::NotReviewed;
-            return;
-        }
-        _ => Verdict::Unknown,
-    };
-    *standing = Standing::Opened { officer: text(data, "officer").unwrap_or("").into(), verdict };
-}
-
-fn held(inspection: &mut Inspection, data: &Value) {
-    inspection.step = Step::Held;
-    for hold in data.get("holds").and_then(Value::as_array).into_iter().flatten() {
-        let Some(agency) = text(hold, "agency").map(Arc::from) else { continue };
-        for reason in hold.get("reasons").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-            inspection.hold(&agency, HoldReason::from_word(reason));
-        }
-    }
-}
-
-fn lifted(inspection: &mut Inspection, data: &Value) {
-    let (Some(agency), Some(officer), Some(reason)) =
-        (text(data, "agency"), text(data, "officer"), text(data, "reason"))
-    else {
-        return;
-    };
-    inspection.lift(agency);
-    inspection.lifts.push(Lift { agency: agency.into(), officer: officer.into(), reason: reason.into() });
-}
-
-fn text<'a>(data: &'a Value, key: &str) -> Option<&'a str> {
-    data.get(key).and_then(Value::as_str)
 }

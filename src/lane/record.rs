@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::case::Entry;
 use super::lane::{Lane, order_word};
 use super::{Effect, Note, Officer, Order, Secret, Topic};
 
@@ -12,9 +13,14 @@ impl Lane {
     }
 
     /// The same with a part that stays unreadable until its time.
-    pub(super) fn secret_note(&mut self, kind: &'static str, data: Value, secret: Option<Secret>) {
-        let Some(subject) = self.inspection.as_ref().map(|inspection| inspection.id.clone()) else { return };
+    fn secret_note(&mut self, kind: &'static str, data: Value, secret: Option<Secret>) {
+        let Some(subject) = self.inspection.as_ref().map(|inspection| inspection.case.id.clone()) else { return };
         self.out.push(Effect::Record(Note { topic: Topic::Inspection, kind, subject, data, secret }));
+    }
+
+    /// A record of the inspection in the lane, as its papers word it.
+    pub(super) fn inspection_entry(&mut self, entry: Entry) {
+        self.secret_note(entry.kind, entry.data, entry.secret);
     }
 
     /// A record of the barrier.
@@ -25,7 +31,7 @@ impl Lane {
 
     /// An alarm with everything that the sensors and contacts say, and the inspection in the lane.
     pub(super) fn alarm(&mut self, kind: &'static str, mut data: Value) {
-        let inspection = self.inspection.as_ref().map(|inspection| inspection.id.clone());
+        let inspection = self.inspection.as_ref().map(|inspection| inspection.case.id.clone());
         let subject = inspection.clone().unwrap_or_else(|| self.settings.arm.device.clone());
         if let Value::Object(data) = &mut data {
             data.insert("inspection".into(), json!(inspection));
@@ -53,7 +59,7 @@ impl Lane {
     fn order_note(&mut self, order: Order, why: &str) {
         let data = json!({
             "order": order_word(order), "why": why,
-            "inspection": self.inspection.as_ref().map(|inspection| &inspection.id),
+            "inspection": self.inspection.as_ref().map(|inspection| &inspection.case.id),
             "sensors": self.sensors.vector(), "arm": self.arm.vector(),
         });
         self.device_note("arm.asked", data);

@@ -149,20 +149,20 @@ impl Lane {
     }
 
     fn inspection_view(&self, inspection: &Inspection) -> InspectionView {
-        let desks = inspection.review.iter().map(|(desk, standing)| DeskView {
+        let desks = inspection.case.review.iter().map(|(desk, standing)| DeskView {
             agency: Arc::clone(&desk.agency),
             role: role_word(desk.role),
             standing: review::word(standing),
         });
-        let holds = inspection.holds.iter().map(|hold| HoldView {
+        let holds = inspection.case.holds.iter().map(|hold| HoldView {
             agency: Arc::clone(&hold.agency),
             reasons: hold.reasons.iter().map(HoldReason::word).collect(),
         });
         InspectionView {
-            id: Arc::clone(&inspection.id),
+            id: Arc::clone(&inspection.case.id),
             reason: inspection.reason.word(),
-            identity: inspection.identity.clone(),
-            pictures: inspection.pictures.clone(),
+            identity: inspection.case.identity.clone(),
+            pictures: inspection.case.pictures.clone(),
             desks: desks.collect(),
             holds: holds.collect(),
             left_ms: inspection.until().map(|until| ms(until.since(self.now))),
@@ -235,12 +235,12 @@ fn todo(inspection: &Inspection) -> Vec<(&'static str, Vec<Arc<str>>, &'static s
     match inspection.step {
         Step::Unidentified { .. } => todos.push(("identify", Vec::new(), "Type the licence plate or other number.")),
         Step::Reviewing { .. } => {
-            let waiting = inspection.review.iter().filter(|(_, standing)| **standing == Standing::Waiting);
+            let waiting = inspection.case.review.iter().filter(|(_, standing)| **standing == Standing::Waiting);
             let agencies = waiting.map(|(desk, _)| Arc::clone(&desk.agency)).collect();
             todos.push(("judge", agencies, "Judge the subject."));
         }
         Step::Held => {
-            todos.push(("lift_hold", inspection.owners(), "The holder examines the subject and lifts its hold."))
+            todos.push(("lift_hold", inspection.case.owners(), "The holder examines the subject and lifts its hold."))
         }
         Step::AwaitingPicture { .. } | Step::Released { .. } => {}
     }

@@ -1,0 +1,338 @@
+//! What every inspection carries, whatever its subject and wherever it is: pictures, review, holds, lifts.
+//!
+//! A gate has one at a time, a belt several; what the desks may do with one of them is the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::lane::ms;
+use super::record::person;
+use super::review::{self, HoldReason, Review, Standing};
+use super::settings::{Desk, DeskRole};
+use super::view::role_word;
+use super::{Memory, Officer, Picture, Refusal, Secret, Verdict};
+
+/// What a release rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grounds {
+    Verdicts,
+    Lifts,
+    Override,
+}
+
+impl Grounds {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Verdicts => "verdicts",
+            Self::Lifts => "lifts",
+            Self::Override => "override",
+        }
+    }
+}
+
+/// One agency's hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hold {
+    pub(super) agency: Arc<str>,
+    pub(super) reasons: Vec<HoldReason>,
+}
+
+/// One lifted hold, as the release names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lift {
+    pub(super) agency: Arc<str>,
+    pub(super) officer: Arc<str>,
+    pub(super) reason: Arc<str>,
+}
+
+/// A record of the inspection that is still to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Entry {
+    pub(super) kind: &'static str,
+    pub(super) data: Value,
+    pub(super) secret: Option<Secret>,
+}
+
+/// The papers of one inspection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Case {
+    pub(super) id: Arc<str>,
+    pub(super) identity: Option<Arc<str>>,
+    pub(super) pictures: Vec<Arc<str>>,
+    pub(super) review: Review,
+    pub(super) holds: Vec<Hold>,
+    pub(super) lifts: Vec<Lift>,
+}
+
+impl Case {
+    pub(super) fn new(id: Arc<str>, desks: &[Desk]) -> Self {
+        Self {
+            id,
+            identity: None,
+            pictures: Vec::new(),
+            review: Review::new(desks),
+            holds: Vec::new(),
+            lifts: Vec::new(),
+        }
+    }
+
+    /// Adds a reason to the agency's hold, which begins with the first.
+    pub(super) fn hold(&mut self, agency: &Arc<str>, reason: HoldReason) {
+        match self.holds.iter_mut().find(|hold| hold.agency == *agency) {
+            Some(hold) if hold.reasons.contains(&reason) => {}
+            Some(hold) => hold.reasons.push(reason),
+            None => self.holds.push(Hold { agency: Arc::clone(agency), reasons: vec![reason] }),
+        }
+    }
+
+    /// Every desk whose word is required holds, or every desk where none is.
+    pub(super) fn hold_for_all(&mut self, desks: &[Desk], reason: &HoldReason) {
+        let required = |desk: &&Desk| desk.role == DeskRole::Required;
+        let any = desks.iter().any(|desk| required(&desk));
+        for desk in desks.iter().filter(|desk| !any || required(desk)) {
+            self.hold(&desk.agency, reason.clone());
+        }
+    }
+
+    /// Removes the agency's hold and returns it.
+    pub(super) fn lift(&mut self, agency: &str) -> Option<Hold> {
+        let place = self.holds.iter().position(|hold| &*hold.agency == agency)?;
+        Some(self.holds.remove(place))
+    }
+
+    /// Agencies whose holds stand.
+    pub(super) fn owners(&self) -> Vec<Arc<str>> {
+        self.holds.iter().map(|hold| Arc::clone(&hold.agency)).collect()
+    }
+
+    /// The identity as an officer typed it.
+    pub(super) fn identify(&mut self, officer: &Officer, identity: &str) -> Entry {
+        let before = self.identity.replace(identity.into());
+        let data = json!({ "identity": identity, "before": before, "officer": person(officer) });
+        Entry { kind: "inspection.identified", data, secret: None }
+    }
+
+    /// Durable picture evidence of this subject.
+    pub(super) fn picture(&mut self, picture: &Picture) -> Entry {
+        self.pictures.push(Arc::clone(&picture.sha256));
+        Entry { kind: "inspection.picture", data: picture_data(picture), secret: None }
+    }
+
+    /// The desks are asked.
+    pub(super) fn review_opened(&self, desks: &[Desk], blind: bool, timeout: Duration) -> Entry {
+        let desks = desks.iter().map(|desk| json!({ "agency": desk.agency, "role": role_word(desk.role) }));
+        let data = json!({
+            "identity": self.identity, "pictures": self.pictures, "desks": desks.collect::<Vec<_>>(),
+            "blind": blind, "timeout_ms": ms(timeout),
+        });
+        Entry { kind: "inspection.review_opened", data, secret: None }
+    }
+
+    /// Takes one desk's verdict, or says why not. `step` is the word of the inspection's step while it does not review.
+    pub(super) fn judge(
+        &mut self,
+        officer: &Officer,
+        verdict: Verdict,
+        blind: bool,
+        closed: Option<&'static str>,
+    ) -> Result<Entry, Refusal> {
+        let agency = Arc::clone(&officer.agency);
+        let role = self.review.iter().find(|(desk, _)| desk.agency == agency).map(|(desk, _)| desk.role);
+        let (Some(role), Some(standing)) = (role, self.review.of(&agency)) else {
+            return Err(Refusal::NoDesk { agency });
+        };
+        if matches!(standing, Standing::Given { .. } | Standing::Opened { .. }) {
+            return Err(Refusal::AlreadyJudged { agency });
+        }
+        if let Some(step) = closed {
+            return Err(Refusal::WrongStep { step, because: "verdicts are taken while the review is open" });
+        }
+        self.review.give(officer, verdict, blind);
+        let name = Arc::clone(&officer.name);
+        Ok(if blind {
+            let secret = Secret { agency: Arc::clone(&agency), officer: name, verdict };
+            Entry { kind: "inspection.verdict.sealed", data: json!({ "agency": agency }), secret: Some(secret) }
+        } else {
+            let data = opened(&agency, role, &Standing::Opened { officer: name, verdict });
+            Entry { kind: "inspection.verdict.opened", data, secret: None }
+        })
+    }
+
+    /// Opens the next verdict that is still shut. Call until `None`.
+    pub(super) fn open_next(&mut self) -> Option<Entry> {
+        let (desk, standing) = self.review.open_next()?;
+        let data = opened(&desk.agency, desk.role, standing);
+        Some(Entry { kind: "inspection.verdict.opened", data, secret: None })
+    }
+
+    /// Holds that the opened verdicts ask for; `true` when nothing stands against a release.
+    pub(super) fn conclude(&mut self) -> bool {
+        for (agency, reason) in self.review.holds() {
+            self.hold(&agency, reason);
+        }
+        self.holds.is_empty()
+    }
+
+    /// Whether this officer may place a hold for this reason at all.
+    pub(super) fn may_hold(&self, officer: &Officer, reason: &str) -> Result<(), Refusal> {
+        if reason.is_empty() {
+            return Err(Refusal::NoReason);
+        }
+        if self.owners().contains(&officer.agency) {
+            return Err(Refusal::AlreadyHeld { agency: Arc::clone(&officer.agency) });
+        }
+        Ok(())
+    }
+
+    /// Places an officer's hold.
+    pub(super) fn place_hold(&mut self, officer: &Officer, reason: &str) -> Entry {
+        self.hold(&officer.agency, HoldReason::Placed(reason.into()));
+        let data = json!({ "agency": officer.agency, "officer": officer.name, "reason": reason });
+        Entry { kind: "inspection.hold_placed", data, secret: None }
+    }
+
+    /// Lifts the officer's agency's hold, and no other's: the record and the sentence for the officer.
+    pub(super) fn lift_hold(&mut self, officer: &Officer, reason: &str) -> Result<(Entry, Arc<str>), Refusal> {
+        if reason.is_empty() {
+            return Err(Refusal::NoReason);
+        }
+        if self.holds.is_empty() {
+            return Err(Refusal::NoHold);
+        }
+        let agency = Arc::clone(&officer.agency);
+        let Some(hold) = self.lift(&agency) else {
+            return Err(Refusal::NotYourHold { agency, owners: self.owners() });
+        };
+        self.lifts.push(Lift { agency, officer: Arc::clone(&officer.name), reason: reason.into() });
+        let left = self.owners();
+        let lifted: Vec<_> = hold.reasons.iter().map(HoldReason::word).collect();
+        let data = json!({
+            "agency": officer.agency, "officer": officer.name, "reason": reason, "lifted": lifted, "left": left,
+        });
+        let says =
+            if left.is_empty() { "lifted".into() } else { format!("lifted; still held by {}", left.join(", ")).into() };
+        Ok((Entry { kind: "inspection.hold_lifted", data, secret: None }, says))
+    }
+
+    /// What stands against a release.
+    pub(super) fn held(&self) -> Entry {
+        Entry { kind: "inspection.held", data: json!({ "holds": self.holds_data() }), secret: None }
+    }
+
+    /// The one release.
+    pub(super) fn released(&self, grounds: Grounds) -> Entry {
+        let lifts = self.lifts.iter();
+        let lifts: Vec<_> = lifts
+            .map(|lift| json!({ "agency": lift.agency, "officer": lift.officer, "reason": lift.reason }))
+            .collect();
+        let data = json!({
+            "by": grounds.word(), "identity": self.identity, "verdicts": self.verdicts_data(), "lifts": lifts,
+        });
+        Entry { kind: "inspection.released", data, secret: None }
+    }
+
+    /// Holds as records carry them.
+    pub(super) fn holds_data(&self) -> Value {
+        let each = self.holds.iter().map(|hold| {
+            let reasons: Vec<_> = hold.reasons.iter().map(HoldReason::word).collect();
+            json!({ "agency": hold.agency, "reasons": reasons })
+        });
+        each.collect()
+    }
+
+    /// Every opened verdict; what is still sealed is not among them.
+    pub(super) fn verdicts_data(&self) -> Value {
+        let open = self.review.iter().filter(|(_, standing)| match standing {
+            Standing::Opened { .. } | Standing::NotReviewed => true,
+            Standing::Waiting | Standing::Given { .. } => false,
+        });
+        open.map(|(desk, standing)| opened(&desk.agency, desk.role, standing)).collect()
+    }
+
+    /// Takes in what one record of an earlier run says of the papers.
+    pub(super) fn recall(&mut self, kind: &str, record: &Memory<'_>) {
+        let data = record.data;
+        match kind {
+            "inspection.identified" => self.identity = text(data, "identity").map(Arc::from),
+            "inspection.picture" => self.pictures.extend(text(data, "sha256").map(Arc::from)),
+            "inspection.verdict.sealed" => self.recall_sealed(record),
+            "inspection.verdict.opened" => self.recall_opened(data),
+            "inspection.hold_placed" => {
+                if let (Some(agency), Some(reason)) = (text(data, "agency"), text(data, "reason")) {
+                    self.hold(&agency.into(), HoldReason::Placed(reason.into()));
+                }
+            }
+            "inspection.held" => self.recall_held(data),
+            "inspection.hold_lifted" => self.recall_lifted(data),
+            _ => {} // the rest tells of the subject's way
+        }
+    }
+
+    fn recall_sealed(&mut self, record: &Memory<'_>) {
+        let Some(agency) = text(record.data, "agency") else { return };
+        // A verdict that was recorded and cannot be read any more holds: it must neither vanish nor be taken for clear.
+        let (officer, verdict) = record
+            .secret
+            .as_ref()
+            .map_or(("".into(), Verdict::Unknown), |secret| (Arc::clone(&secret.officer), secret.verdict));
+        self.review.give(&Officer { agency: agency.into(), name: officer }, verdict, true);
+    }
+
+    fn recall_opened(&mut self, data: &Value) {
+        let Some(standing) = text(data, "agency").and_then(|agency| self.review.of(agency)) else { return };
+        let verdict = match text(data, "verdict") {
+            Some("clear") => Verdict::Clear,
+            Some("alarm") => Verdict::Alarm,
+            Some("not_reviewed") => {
+                *standing = Standing::NotReviewed;
+                return;
+            }
+            _ => Verdict::Unknown,
+        };
+        *standing = Standing::Opened { officer: text(data, "officer").unwrap_or("").into(), verdict };
+    }
+
+    fn recall_held(&mut self, data: &Value) {
+        for hold in data.get("holds").and_then(Value::as_array).into_iter().flatten() {
+            let Some(agency) = text(hold, "agency").map(Arc::from) else { continue };
+            let reasons = hold.get("reasons").and_then(Value::as_array).into_iter().flatten();
+            for reason in reasons.filter_map(Value::as_str) {
+                self.hold(&agency, HoldReason::from_word(reason));
+            }
+        }
+    }
+
+    fn recall_lifted(&mut self, data: &Value) {
+        let (Some(agency), Some(officer), Some(reason)) =
+            (text(data, "agency"), text(data, "officer"), text(data, "reason"))
+        else {
+            return;
+        };
+        self.lift(agency);
+        self.lifts.push(Lift { agency: agency.into(), officer: officer.into(), reason: reason.into() });
+    }
+}
+
+/// One opened verdict as records carry it.
+fn opened(agency: &str, role: DeskRole, standing: &Standing) -> Value {
+    let officer = match standing {
+        Standing::Opened { officer, .. } => Some(officer),
+        Standing::Waiting | Standing::Given { .. } | Standing::NotReviewed => None,
+    };
+    json!({ "agency": agency, "role": role_word(role), "verdict": review::word(standing), "officer": officer })
+}
+
+/// A picture as records carry it.
+pub(super) fn picture_data(picture: &Picture) -> Value {
+    json!({
+        "sha256": picture.sha256, "media_type": picture.media_type, "size": picture.size, "width": picture.width,
+        "height": picture.height, "bits": picture.bits, "name": picture.name, "device": picture.device,
+    })
+}
+
+/// A text of a record's data.
+pub(super) fn text<'a>(data: &'a Value, key: &str) -> Option<&'a str> {
+    data.get(key).and_then(Value::as_str)
+}

@@ -89,6 +89,20 @@ pub enum Refusal {
     SubjectInPassage,
     /// There is nothing that waits for this confirmation.
     NothingToConfirm,
+    /// Several subjects are in the lane, and the act does not say which.
+    WhichSubject {
+        /// How many.
+        open: usize,
+    },
+    /// No inspection that is open begins so.
+    NotOpen {
+        /// As given.
+        asked: Arc<str>,
+    },
+    /// The lane has a belt, and no arm that the act could speak of.
+    NoArm,
+    /// The belt runs, or cannot be seen to stand.
+    BeltRuns,
 }
 
 impl Refusal {
@@ -115,6 +129,10 @@ impl Refusal {
             Self::NotClear { .. } => "not_clear",
             Self::SubjectInPassage => "subject_in_passage",
             Self::NothingToConfirm => "nothing_to_confirm",
+            Self::WhichSubject { .. } => "which_subject",
+            Self::NotOpen { .. } => "not_open",
+            Self::NoArm => "no_arm",
+            Self::BeltRuns => "belt_runs",
         }
     }
 
@@ -143,6 +161,10 @@ impl Refusal {
             Self::NotClear { sensors } => format!("杆下传感器未显示空闲:{}", sensors.join("、")),
             Self::SubjectInPassage => "已放行对象正在通过".into(),
             Self::NothingToConfirm => "没有等待确认的事项".into(),
+            Self::WhichSubject { open } => format!("通道内有 {open} 个查验对象,请指明查验记录"),
+            Self::NotOpen { asked } => format!("没有以“{asked}”开头的未结查验记录,请至少输入编号前 13 位"),
+            Self::NoArm => "本通道没有道闸,不能进行此操作".into(),
+            Self::BeltRuns => "传送带未停止,请先停带再确认".into(),
         }
     }
 }
@@ -183,6 +205,14 @@ impl fmt::Display for Refusal {
             Self::NotClear { sensors } => write!(f, "the arm is not clear: {}", sensors.join(", ")),
             Self::SubjectInPassage => f.write_str("a released subject is on its way through"),
             Self::NothingToConfirm => f.write_str("nothing waits for this confirmation"),
+            Self::WhichSubject { open } => {
+                write!(f, "{open} subjects are in the lane; name the inspection, `portside status` shows them")
+            }
+            Self::NotOpen { asked } => {
+                write!(f, "no open inspection begins with {asked}; give at least 13 characters of its id")
+            }
+            Self::NoArm => f.write_str("this lane has a belt and no barrier"),
+            Self::BeltRuns => f.write_str("the belt is not seen to stand still; stop it, look again, then confirm"),
         }
     }
 }

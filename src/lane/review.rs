@@ -30,6 +30,8 @@ pub(super) enum HoldReason {
     Unknown,
     NotReviewed,
     NoPicture,
+    /// Nobody is sure that this is the subject it is believed to be.
+    Doubt,
     Placed(Arc<str>),
 }
 
@@ -41,6 +43,7 @@ impl HoldReason {
             Self::Unknown => "unknown".into(),
             Self::NotReviewed => "not_reviewed".into(),
             Self::NoPicture => "no_picture".into(),
+            Self::Doubt => "doubt".into(),
             Self::Placed(text) => Arc::clone(text),
         }
     }
@@ -51,6 +54,7 @@ impl HoldReason {
             "unknown" => Self::Unknown,
             "not_reviewed" => Self::NotReviewed,
             "no_picture" => Self::NoPicture,
+            "doubt" => Self::Doubt,
             text => Self::Placed(text.into()),
         }
     }

@@ -2,6 +2,7 @@
 //! real sockets.
 
 mod bank;
+pub mod belt;
 mod faults;
 mod gate;
 mod model;

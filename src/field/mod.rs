@@ -22,6 +22,7 @@ pub mod picture;
 pub mod rtu;
 mod seen;
 mod stats;
+pub mod touch;
 mod turn;
 mod wire;
 

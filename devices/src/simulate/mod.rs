@@ -10,6 +10,8 @@ mod optris;
 mod scale;
 mod sign;
 mod speaker;
+mod model;
+mod spoil;
 mod vehicle;
 
 pub use bank::Bank;
@@ -20,6 +22,8 @@ pub use optris::Thermometers;
 pub use scale::{AskedScale, ContinuousScale, Platform};
 pub use sign::Sign;
 pub use speaker::{LineFault, LineFaults, Passed, Speaker};
+pub use model::Model;
+pub use spoil::{Sent, WireFault, send};
 pub use vehicle::{Manner, VehicleView};
 
 use crate::moment::Moment;

@@ -194,7 +194,8 @@ async fn a_lane_file_that_is_right_but_cannot_start_gives_way_to_the_old_one() {
     std::fs::write(dir.path().join("not-a-folder"), "").unwrap();
     edit(dir.path(), "dir = \"store\"", "dir = \"not-a-folder/store\"");
     daemon.signal(Signal::HUP);
-    daemon.hears("RELOADING=1");
+    let heard = daemon.hears("READY=1");
+    assert!(heard.contains("RELOADING=1"), "{heard}");
     let after = daemon.until("the old file", |status| status["lane"]["step"] == "reviewing");
     assert_eq!(after["about"], before["about"]);
     assert_eq!(id(&after), inspection);
@@ -210,6 +211,18 @@ async fn a_sigterm_that_comes_during_a_reload_is_not_forgotten() {
     daemon.hears("RELOADING=1");
     daemon.signal(Signal::TERM);
     assert!(daemon.ended().success());
+    proven(&store(dir.path()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sigterm_during_a_reload_that_cannot_start_ends_the_daemon_all_the_same() {
+    let (dir, _gate, mut daemon) = running().await;
+    std::fs::write(dir.path().join("not-a-folder"), "").unwrap();
+    edit(dir.path(), "dir = \"store\"", "dir = \"not-a-folder/store\"");
+    daemon.signal(Signal::HUP);
+    daemon.hears("RELOADING=1");
+    daemon.signal(Signal::TERM);
+    daemon.ended();
     proven(&store(dir.path()));
 }
 

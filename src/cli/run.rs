@@ -106,9 +106,10 @@ async fn once(args: &RunArgs, config: Config, told: &mut Told, log: &Log) -> End
             }
             stop.cancel();
             match (failure(running.await), ended) {
-                (Some(failed), _) => failed,
-                (None, Some(config)) => Ended::Reload(config),
+                (None | Some(Ended::NotStarted), Some(config)) => Ended::Reload(config),
                 (None, None) => Ended::Stopped,
+                // Whoever asked for the end must not get the lane before the reload instead.
+                (Some(_), _) => Ended::Failed,
             }
         }
         failed = &mut running => failure(failed).unwrap_or(Ended::Failed),

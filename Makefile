@@ -1,7 +1,8 @@
 # make demo    a simulated lane, with nothing to set up first
 # make test    every test but those of the cameras' OpenCV; make test-vision for these
+# make fuzz    every parser of foreign bytes against made-up ones, FUZZ_SECONDS=30 each
 #
-# Both install what is missing. This file only does that and calls cargo: without make, install the packages below and
+# All install what is missing. This file only does that and calls cargo: without make, install the packages below and
 # run what the recipes run.
 
 # Debian's packages, and what each is for. To build the daemon and run the demo:
@@ -30,6 +31,11 @@ VISION_PACKAGES := libopencv-dev
 # the binding is generated from OpenCV's headers at build time, by clang
 VISION_PACKAGES += clang libclang-dev pkg-config
 
+# To fuzz: libFuzzer is C++
+FUZZ_PACKAGES := g++
+# How long each target is fuzzed.
+export FUZZ_SECONDS ?= 30
+
 # What to give to the demo, such as DEMO_ARGS="--once".
 DEMO_ARGS :=
 # Where the independent programs are installed; the tests look there too.
@@ -37,11 +43,11 @@ export PORTSIDE_VENV ?= $(CURDIR)/.venv
 # rustup's folder for shells that were open before it was installed; Debian's brokers live in sbin.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 
-.PHONY: help demo test test-vision bench endurance setup setup-demo setup-vision rust
+.PHONY: help demo test test-vision fuzz bench endurance setup setup-demo setup-vision setup-fuzz rust
 .NOTPARALLEL:
 
 help:
-	@sed -n '1,5s/^# \?//p' Makefile
+	@sed -n '1,6s/^# \?//p' Makefile
 
 # The development profile: the dependencies are optimised in it as well, a lane needs little, and from nothing a release
 # build of the embedded broker alone takes longer than all of this.
@@ -58,6 +64,10 @@ test: setup
 test-vision: setup-vision
 	cargo clippy --locked --package portside-vision --all-targets -- -D warnings
 	cargo test --locked --package portside-vision --lib --bins --tests
+
+# On stable Rust; fuzz/README.md says how to add a target.
+fuzz: setup-fuzz
+	fuzz/run $(FUZZ_TARGETS)
 
 bench: setup
 	cargo bench --locked --bench '*'
@@ -79,6 +89,9 @@ setup-demo: rust
 
 setup-vision: rust
 	@$(call install,$(PACKAGES) $(VISION_PACKAGES))
+
+setup-fuzz: rust
+	@$(call install,$(PACKAGES) $(FUZZ_PACKAGES))
 
 # Names what is missing, and asks for rights only if something is.
 define install

@@ -303,7 +303,8 @@ fn watch_folders(
     for (number, device) in config.devices.iter().enumerate() {
         let Connection::Folder(dir) = &device.connection else { continue };
         let (events, incoming) = mpsc::channel(2);
-        tokio::spawn(field::folder::watch(device.id.shared(), dir.clone(), clock, events, stop.clone()));
+        let (id, decoder) = (device.id.shared(), field::decoder::Decoder::default());
+        tokio::spawn(field::folder::watch(id, dir.clone(), decoder, clock, events, stop.clone()));
         tokio::spawn(keep_pictures(number, incoming, evidence.clone(), scans.clone(), clock));
     }
 }
@@ -345,12 +346,16 @@ async fn keep_picture(
     clock: Clock,
 ) -> Result<Scan, (String, String)> {
     let (store, bytes) = (evidence.clone(), std::mem::take(&mut arrived.bytes));
-    let size = bytes.len() as u64;
-    let kept = match tokio::task::spawn_blocking(move || store.put_known(&bytes)).await {
-        Ok(kept) => kept.map_err(|error| error.to_string()),
+    let (size, sidecar) = (bytes.len() as u64, arrived.sidecar.take());
+    let put = move || {
+        let sidecar = sidecar.map(|sidecar| store.put(&sidecar.bytes)).transpose()?;
+        Ok((store.put_known(&bytes)?, sidecar))
+    };
+    let kept = match tokio::task::spawn_blocking(put).await {
+        Ok(kept) => kept.map_err(|error: journal::EvidenceError| error.to_string()),
         Err(panic) => Err(panic.to_string()),
     };
-    let (kept, known) = kept.map_err(|error| (arrived.path.display().to_string(), error))?;
+    let ((kept, known), sidecar) = kept.map_err(|error| (arrived.path.display().to_string(), error))?;
     let arrival = match arrived.made(known, clock) {
         Ok(made) => Arrival::Fresh { made },
         Err(reason) => Arrival::Stale { reason: reason.into() },
@@ -358,11 +363,14 @@ async fn keep_picture(
     let field::folder::Arrived { device, path, decoded, name, .. } = arrived;
     let picture = Picture {
         sha256: kept.sha256.as_str().into(),
-        media_type: decoded.media_type.into(),
+        media_type: decoded.format.media_type().into(),
         size,
         width: decoded.width,
         height: decoded.height,
         bits: decoded.bits,
+        form: decoded.form.word().into(),
+        views: decoded.views.len(),
+        sidecar: sidecar.map(|sidecar| sidecar.sha256.as_str().into()),
         name: name.into(),
         device,
         arrival,

@@ -3,6 +3,7 @@
 
 mod act;
 pub mod check;
+mod decode;
 mod demo;
 mod door;
 pub mod init;
@@ -47,6 +48,8 @@ enum Verb {
     Hold(act::HoldArgs),
     /// Open by override, stop, resume, confirm
     Barrier(act::BarrierArgs),
+    #[command(hide = true)]
+    Decode(decode::DecodeArgs),
 }
 
 #[derive(Args, Debug)]
@@ -74,5 +77,6 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Identify(args) => act::identify(args),
         Verb::Hold(args) => act::hold(args),
         Verb::Barrier(args) => act::barrier(args),
+        Verb::Decode(args) => decode::run(&args),
     }
 }

@@ -1,8 +1,13 @@
 //! A watched folder: the link to an X-ray machine that leaves its pictures as files.
 //!
-//! A file counts when it is complete, and only then: it decodes to its last row and ends as its format ends. A file
-//! that stays incomplete while nothing is written to it any more, and one that lies about its size, is set aside
-//! with the reason beside it; the folder goes on.
+//! A file counts when it is complete, and only then: it decodes to its last row and ends as its format ends, and where
+//! the format has no end of its own, nobody has written to it for [`SETTLE`]. A file of samples alone counts together
+//! with its sidecar, in whatever order the two arrive. A file that stays incomplete while nothing is written to it any
+//! more, and one that lies about its size, is set aside with the reason beside it; the folder goes on. What the bytes
+//! say is found out by a [`Decoder`], which is another process.
+//!
+//! Senders over SMB and FTP write under a temporary name and rename, or let the file grow, or reserve its size and fill
+//! it; all three are waited for.
 //!
 //! A complete file is moved into [`TAKING`] before it is offered, so it is offered once, whatever becomes of it, and its
 //! sender cannot put another in its place. What lies there when the program starts is offered as stale.
@@ -10,6 +15,7 @@
 //! The folder is looked at when the kernel tells of a change and every [`RESCAN`], because a share mounted from another
 //! machine tells nothing.
 
+mod names;
 mod places;
 
 use std::collections::BTreeMap;
@@ -25,16 +31,20 @@ use portside_devices::moment::Moment;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use places::{Identity, file_name, hold, read, set_aside};
+use names::{Set, is_temporary, sets};
+use places::{Identity, Part, file_name, hold, read, set_aside};
 pub use places::{SET_ASIDE, TAKEN, TAKING, take};
 
-use super::picture::{Decoded, Unreadable, decode};
+use super::decoder::{Bytes, Decoder, Failure};
+use super::picture::{Decoded, Unreadable, recognise};
 use crate::clock::Clock;
 
 /// How often the folder is looked at when the kernel says nothing.
 const RESCAN: Duration = Duration::from_millis(500);
 /// An incomplete file to which nothing was written for this long will not become complete.
 const GIVE_UP: Duration = Duration::from_secs(5);
+/// A file whose format has no end of its own is complete when nothing was written to it for this long.
+const SETTLE: Duration = Duration::from_secs(1);
 /// A picture file larger than this is set aside unread.
 pub const FILE_LIMIT: u64 = 256 << 20;
 /// A picture that was not taken away by then is told as a fault of the link.
@@ -76,12 +86,23 @@ pub struct Arrived {
     pub path: PathBuf,
     /// Its exact bytes.
     pub bytes: Vec<u8>,
+    /// The sidecar of a file of samples alone.
+    pub sidecar: Option<Sidecar>,
     /// What the bytes say.
     pub decoded: Decoded,
     /// When it was last written, by the clock of the share.
     pub written: Timestamp,
     /// It was held already when the program started.
     pub left_over: bool,
+}
+
+/// What came beside a file of samples alone and says how they lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sidecar {
+    /// File name as it arrived.
+    pub name: String,
+    /// Its exact bytes.
+    pub bytes: Vec<u8>,
 }
 
 impl Arrived {
@@ -116,10 +137,13 @@ impl Arrived {
 }
 
 /// A file that was seen and is not yet complete.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Growing {
-    seen: Identity,
+    /// State of the file, and of its sidecar.
+    seen: Vec<Identity>,
     since: Moment,
+    /// It is looked at again when it was quiet for this long, or as soon as it changes.
+    again: Duration,
 }
 
 /// Watches `dir` for `device` until cancelled. A missing folder is a link that is down, not an error: it may be mounted
@@ -127,6 +151,7 @@ struct Growing {
 pub async fn watch(
     device: Arc<str>,
     dir: PathBuf,
+    decoder: Decoder,
     clock: Clock,
     events: mpsc::Sender<FolderEvent>,
     stop: CancellationToken,
@@ -139,6 +164,7 @@ pub async fn watch(
     let mut folder = Folder {
         device,
         dir,
+        decoder,
         clock,
         events,
         watcher: watcher.ok(),
@@ -172,6 +198,7 @@ type Unfinished = BTreeMap<PathBuf, Growing>;
 struct Folder {
     device: Arc<str>,
     dir: PathBuf,
+    decoder: Decoder,
     clock: Clock,
     events: mpsc::Sender<FolderEvent>,
     watcher: Option<notify::RecommendedWatcher>,
@@ -204,13 +231,12 @@ impl Folder {
         let dir = self.dir.clone();
         let (listed, held) = aside(move || list_both(&dir)).await??;
         self.offered.retain(|path, _| held.contains(path));
-        self.growing.retain(|path, _| listed.contains(path) || held.contains(path));
-        let left_over: Vec<_> = held.into_iter().filter(|path| !self.offered.contains_key(path)).collect();
-        for path in left_over {
-            self.look_at(path, true).await?;
-        }
-        for path in listed {
-            self.look_at(path, false).await?;
+        let sets = sets(held, listed);
+        self.growing.retain(|path, _| sets.iter().any(|set| set.file == *path));
+        for set in sets {
+            if !self.offered.contains_key(&set.file) {
+                self.look_at(set).await?;
+            }
         }
         Ok(())
     }
@@ -224,22 +250,62 @@ impl Folder {
         Ok(())
     }
 
-    async fn look_at(&mut self, path: PathBuf, left_over: bool) -> Result<(), String> {
-        let (dir, job, clock) = (self.dir.clone(), path.clone(), self.clock);
-        let (before, name) = (self.growing.remove(&path), file_name(&path));
-        let event = match aside(move || examine(&dir, &job, before, left_over, clock)).await?? {
-            Examined::Complete { path, bytes, decoded, written } => {
-                self.offered.insert(path.clone(), self.clock.moment());
-                let device = self.device.clone();
-                FolderEvent::Arrived(Arrived { device, name, path, bytes, decoded, written, left_over })
-            }
-            Examined::Growing(state) => {
-                self.growing.insert(path, state);
-                return Ok(());
-            }
-            Examined::Gone => return Ok(()),
-            Examined::SetAside(reason) => FolderEvent::SetAside { device: self.device.clone(), name, reason },
+    async fn look_at(&mut self, set: Set) -> Result<(), String> {
+        let (job, before, clock) = (set.clone(), self.growing.remove(&set.file), self.clock);
+        let judged = match aside(move || look(&job, before, clock)).await? {
+            Looked::Read(read) => self.judge(read).await?,
+            Looked::Not(judged) => judged,
         };
+        match judged {
+            Judged::Whole(read, decoded) => self.offer(set, read, decoded).await,
+            Judged::Growing(state) => {
+                self.growing.insert(set.file, state);
+                Ok(())
+            }
+            Judged::SetAside(reason) => self.set_aside(set, reason).await,
+            Judged::Gone => Ok(()),
+        }
+    }
+
+    async fn judge(&self, read: Read) -> Result<Judged, String> {
+        let bytes = Bytes { file: &read.bytes, sidecar: read.sidecar.as_ref().map(|(sidecar, _)| &sidecar[..]) };
+        let unreadable = match self.decoder.header(bytes).await {
+            Ok(decoded) => return Ok(Judged::Whole(read, decoded)),
+            Err(Failure::Unavailable(reason)) => return Err(reason),
+            Err(Failure::Unreadable(why)) => why,
+        };
+        Ok(match unreadable {
+            Unreadable::Incomplete(reason) => read.state.or_give_up(self.clock, &reason),
+            Unreadable::Never(reason) => Judged::SetAside(reason),
+        })
+    }
+
+    async fn offer(&mut self, set: Set, read: Read, decoded: Decoded) -> Result<(), String> {
+        let (name, left_over) = (file_name(&set.file), set.held);
+        let sidecar_name = set.sidecar.as_deref().map(file_name);
+        let (dir, job) = (self.dir.clone(), set.clone());
+        let (held, read) = aside(move || (hold(&dir, &read.parts(&job)), read)).await?;
+        let held = held.map_err(|error| format!("cannot move {} to `{TAKING}`: {error}", set.file.display()))?;
+        let Some(path) = held else {
+            self.growing.insert(set.file, read.state);
+            return Ok(());
+        };
+        self.offered.insert(path.clone(), self.clock.moment());
+        let sidecar = sidecar_name.zip(read.sidecar).map(|(name, (bytes, _))| Sidecar { name, bytes });
+        let (device, bytes, written) = (self.device.clone(), read.bytes, read.seen.time());
+        self.tell(FolderEvent::Arrived(Arrived { device, name, path, bytes, sidecar, decoded, written, left_over }))
+            .await
+    }
+
+    async fn set_aside(&mut self, set: Set, reason: String) -> Result<(), String> {
+        let (dir, name, note) = (self.dir.clone(), file_name(&set.file), reason.clone());
+        aside(move || set_aside(&dir, &set.paths(), &note))
+            .await?
+            .map_err(|error| format!("cannot set {name} aside: {error}"))?;
+        self.tell(FolderEvent::SetAside { device: self.device.clone(), name, reason }).await
+    }
+
+    async fn tell(&self, event: FolderEvent) -> Result<(), String> {
         self.events.send(event).await.map_err(|_| "nobody listens to it any more".to_owned())
     }
 
@@ -270,10 +336,8 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).map_err(explain)? {
         let entry = entry.map_err(explain)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let temporary = name.starts_with('.') || [".tmp", ".part", ".filepart"].iter().any(|end| name.ends_with(end));
         let Ok(meta) = entry.path().symlink_metadata() else { continue };
-        if temporary || meta.is_dir() {
+        if is_temporary(&entry.file_name().to_string_lossy()) || meta.is_dir() {
             continue;
         }
         files.push((Identity::of(&meta).written, entry.path()));
@@ -282,211 +346,106 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files.into_iter().map(|(_, path)| path).collect())
 }
 
-enum Examined {
-    Complete { path: PathBuf, bytes: Vec<u8>, decoded: Decoded, written: Timestamp },
+/// What a look at a file gives.
+enum Looked {
+    /// Its bytes, to be decoded.
+    Read(Read),
+    /// Nothing to decode, and what that means.
+    Not(Judged),
+}
+
+/// What becomes of a file.
+enum Judged {
+    Whole(Read, Decoded),
     Growing(Growing),
     SetAside(String),
     Gone,
 }
 
-/// Judges the file at `path`, and moves it to where it then belongs.
-fn examine(dir: &Path, path: &Path, before: Option<Growing>, held: bool, clock: Clock) -> Result<Examined, String> {
-    let examined = match std::panic::catch_unwind(|| judge(path, before, clock)) {
-        Ok(Judged::Whole(bytes, decoded, seen, state)) => {
-            let moved = if held { Ok(Some(path.to_owned())) } else { hold(path, seen, &bytes) };
-            let moved = moved.map_err(|error| format!("cannot move {} to `{TAKING}`: {error}", path.display()))?;
-            match moved {
-                Some(path) => Examined::Complete { path, bytes, decoded, written: seen.time() },
-                None => Examined::Growing(state),
-            }
+/// The bytes of a file and of its sidecar, and which files they were.
+struct Read {
+    bytes: Vec<u8>,
+    seen: Identity,
+    sidecar: Option<(Vec<u8>, Identity)>,
+    state: Growing,
+}
+
+impl Read {
+    /// The sidecar first: whoever finds the file of samples finds its sidecar.
+    fn parts<'a>(&'a self, set: &'a Set) -> Vec<Part<'a>> {
+        let sidecar = set.sidecar.as_deref().zip(self.sidecar.as_ref());
+        let sidecar = sidecar.map(|(path, (bytes, seen))| Part { path, seen: *seen, bytes });
+        sidecar.into_iter().chain([Part { path: &set.file, seen: self.seen, bytes: &self.bytes }]).collect()
+    }
+}
+
+impl Growing {
+    fn quiet(&self, clock: Clock) -> Duration {
+        clock.moment().since(self.since)
+    }
+
+    fn or_give_up(mut self, clock: Clock, reason: &str) -> Judged {
+        if self.quiet(clock) < GIVE_UP {
+            self.again = GIVE_UP;
+            return Judged::Growing(self);
         }
-        Ok(Judged::Not(examined)) => examined,
-        Err(_) => Examined::SetAside("decoding it failed".to_owned()),
-    };
-    if let Examined::SetAside(reason) = &examined {
-        set_aside(dir, path, reason).map_err(|error| format!("cannot set {} aside: {error}", file_name(path)))?;
+        let seconds = GIVE_UP.as_secs();
+        Judged::SetAside(format!(
+            "{reason}, and nothing was written to it for {seconds} s: the sender stopped half-way; send it again"
+        ))
     }
-    Ok(examined)
 }
 
-enum Judged {
-    Whole(Vec<u8>, Decoded, Identity, Growing),
-    Not(Examined),
-}
-
-fn judge(path: &Path, before: Option<Growing>, clock: Clock) -> Judged {
-    let Ok(meta) = path.symlink_metadata() else { return Judged::Not(Examined::Gone) };
-    let aside = |reason: String| Judged::Not(Examined::SetAside(reason));
-    if !meta.is_file() {
-        return aside("it is not a regular file; links and devices are not followed".to_owned());
+/// Reads what may be complete.
+fn look(set: &Set, before: Option<Growing>, clock: Clock) -> Looked {
+    let mut seen = Vec::new();
+    for path in set.paths() {
+        let Ok(meta) = path.symlink_metadata() else { return Looked::Not(Judged::Gone) };
+        if let Some(reason) = unfit(&meta) {
+            return Looked::Not(Judged::SetAside(reason));
+        }
+        seen.push(Identity::of(&meta));
     }
-    if meta.len() > FILE_LIMIT {
-        return aside(format!("it has {} bytes, more than the limit of {FILE_LIMIT}", meta.len()));
-    }
-    let (seen, now) = (Identity::of(&meta), clock.moment());
     let known = before.filter(|known| known.seen == seen);
-    let state = known.unwrap_or(Growing { seen, since: now });
-    let waited_enough = now.since(state.since) >= GIVE_UP;
-    if known.is_some() && !waited_enough {
-        // Nothing was written since the last look, so it is as incomplete as it was.
-        return Judged::Not(Examined::Growing(state));
+    if let Some(known) = known.as_ref().filter(|known| known.quiet(clock) < known.again) {
+        return Looked::Not(Judged::Growing(known.clone()));
     }
-    let (bytes, seen) = match read(path) {
-        Ok(Some(read)) => read,
-        Ok(None) => return Judged::Not(Examined::Growing(Growing { seen, since: now })),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Judged::Not(Examined::Gone),
-        Err(error) if waited_enough => return aside(format!("it cannot be read: {error}")),
-        Err(_) => return Judged::Not(Examined::Growing(state)),
-    };
-    match decode(&bytes) {
-        Ok(decoded) => Judged::Whole(bytes, decoded, seen, state),
-        Err(Unreadable::Incomplete(_)) if !waited_enough => Judged::Not(Examined::Growing(state)),
-        Err(Unreadable::Incomplete(reason)) => aside(format!(
-            "{reason}, and nothing was written to it for {} s: the sender stopped half-way; send it again",
-            GIVE_UP.as_secs()
-        )),
-        Err(Unreadable::Never(reason)) => aside(reason),
+    let state = known.unwrap_or_else(|| Growing { seen, since: clock.moment(), again: Duration::ZERO });
+    if let Some(missing) = set.missing() {
+        return Looked::Not(state.or_give_up(clock, &missing));
     }
+    read_set(set, state, clock)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SMALL: Duration = Duration::from_secs(20);
-
-    struct Watched {
-        dir: tempfile::TempDir,
-        events: mpsc::Receiver<FolderEvent>,
-        _stop: tokio_util::sync::DropGuard,
+fn unfit(meta: &fs::Metadata) -> Option<String> {
+    if !meta.is_file() {
+        return Some("it is not a regular file; links and devices are not followed".to_owned());
     }
+    let size = meta.len();
+    (size > FILE_LIMIT).then(|| format!("it has {size} bytes, more than the limit of {FILE_LIMIT}"))
+}
 
-    impl Watched {
-        fn start() -> Self {
-            let dir = tempfile::tempdir().unwrap();
-            let (send, events) = mpsc::channel(4);
-            let stop = CancellationToken::new();
-            tokio::spawn(watch("scanner".into(), dir.path().into(), Clock::start(), send, stop.clone()));
-            Self { dir, events, _stop: stop.drop_guard() }
-        }
-
-        async fn next(&mut self) -> FolderEvent {
-            loop {
-                let event = tokio::time::timeout(SMALL, self.events.recv()).await.expect("an event").unwrap();
-                if !matches!(event, FolderEvent::Link { .. }) {
-                    return event;
-                }
-            }
+fn read_set(set: &Set, mut state: Growing, clock: Clock) -> Looked {
+    let mut parts = Vec::new();
+    for path in set.paths() {
+        match read(path) {
+            Ok(Some(part)) => parts.push(part),
+            Ok(None) => return Looked::Not(Judged::Growing(Growing { since: clock.moment(), ..state })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Looked::Not(Judged::Gone),
+            Err(error) => return Looked::Not(state.or_give_up(clock, &format!("it cannot be read: {error}"))),
         }
     }
-
-    fn png() -> Vec<u8> {
-        let mut bytes = Vec::new();
-        image::DynamicImage::new_luma16(64, 48)
-            .write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png)
-            .unwrap();
-        bytes
+    let sidecar = if set.sidecar.is_some() { parts.pop() } else { None };
+    let Some((bytes, seen)) = parts.pop() else { return Looked::Not(Judged::Gone) };
+    let settles = match recognise(&bytes) {
+        _ if sidecar.is_some() => true,
+        Ok(format) => !format.proves_its_end(),
+        Err(Unreadable::Incomplete(reason)) => return Looked::Not(state.or_give_up(clock, &reason)),
+        Err(Unreadable::Never(reason)) => return Looked::Not(Judged::SetAside(reason)),
+    };
+    if settles && state.quiet(clock) < SETTLE {
+        state.again = SETTLE;
+        return Looked::Not(Judged::Growing(state));
     }
-
-    #[tokio::test]
-    async fn a_file_written_in_pieces_arrives_once_and_whole() {
-        let mut watched = Watched::start();
-        let whole = png();
-        let path = watched.dir.path().join("scan-1.png");
-        let (first, second) = whole.split_at(whole.len() / 2);
-        fs::write(&path, first).unwrap();
-        tokio::time::sleep(RESCAN * 3).await;
-        let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
-        std::io::Write::write_all(&mut file, second).unwrap();
-        let FolderEvent::Arrived(arrived) = watched.next().await else { panic!("not arrived") };
-        assert_eq!(arrived.bytes, whole);
-        assert_eq!((arrived.decoded.width, arrived.decoded.height, arrived.decoded.bits), (64, 48, 16));
-        take(&arrived.path).unwrap();
-        assert!(watched.dir.path().join("taken/scan-1.png").exists());
-    }
-
-    #[tokio::test]
-    async fn a_picture_that_is_never_taken_is_offered_once_and_holds_up_no_other() {
-        let mut watched = Watched::start();
-        fs::write(watched.dir.path().join("a.png"), png()).unwrap();
-        let FolderEvent::Arrived(first) = watched.next().await else { panic!("not arrived") };
-        assert!(!first.left_over);
-        fs::write(watched.dir.path().join("b.png"), png()).unwrap();
-        let FolderEvent::Arrived(second) = watched.next().await else { panic!("not arrived") };
-        assert!(first.path.ends_with("taking/a.png") && second.path.ends_with("taking/b.png"));
-        assert!(second.made(false, Clock::start()).is_err(), "written before this clock began");
-    }
-
-    #[tokio::test]
-    async fn what_an_earlier_run_held_is_offered_as_stale() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join(TAKING)).unwrap();
-        let clock = Clock::start();
-        fs::write(dir.path().join("taking/old.png"), png()).unwrap();
-        let (send, events) = mpsc::channel(4);
-        let stop = CancellationToken::new();
-        tokio::spawn(watch("scanner".into(), dir.path().into(), clock, send, stop.clone()));
-        let mut watched = Watched { dir, events, _stop: stop.drop_guard() };
-        let FolderEvent::Arrived(arrived) = watched.next().await else { panic!("not arrived") };
-        assert!(arrived.made(false, clock).unwrap_err().contains("earlier run"));
-        take(&arrived.path).unwrap();
-        assert!(watched.dir.path().join("taken/old.png").exists());
-    }
-
-    #[test]
-    fn only_a_picture_as_new_as_its_file_is_fresh() {
-        let clock = Clock::start();
-        let at = |written: Timestamp| Arrived {
-            device: "scanner".into(),
-            name: "scan.png".to_owned(),
-            path: PathBuf::new(),
-            bytes: Vec::new(),
-            decoded: Decoded { media_type: "image/png", width: 1, height: 1, bits: 8 },
-            written,
-            left_over: false,
-        };
-        let seconds = jiff::SignedDuration::from_secs;
-        let new = at(clock.wall());
-        assert!(new.made(false, clock).is_ok());
-        assert!(new.made(true, clock).unwrap_err().contains("evidence already"));
-        for (apart, says) in [(5, "before the program started"), (90, "s off this clock"), (-90, "s off this clock")] {
-            let reason = at(clock.wall() - seconds(apart)).made(false, clock).unwrap_err();
-            assert!(reason.contains(says), "{reason}");
-        }
-    }
-
-    #[tokio::test]
-    async fn half_a_file_is_set_aside_with_its_reason_and_the_next_one_still_arrives() {
-        let mut watched = Watched::start();
-        let whole = png();
-        fs::write(watched.dir.path().join("half.png"), &whole[..whole.len() - 20]).unwrap();
-        let FolderEvent::SetAside { name, reason, .. } = watched.next().await else { panic!("not set aside") };
-        assert_eq!(name, "half.png");
-        assert!(reason.contains("breaks off"), "{reason}");
-        let note = watched.dir.path().join("set-aside/half.png.reason.txt");
-        assert!(fs::read_to_string(note).unwrap().contains("breaks off"));
-        fs::write(watched.dir.path().join("good.png"), &whole).unwrap();
-        assert!(matches!(watched.next().await, FolderEvent::Arrived(_)));
-    }
-
-    #[tokio::test]
-    async fn a_link_out_of_the_folder_is_not_followed() {
-        let mut watched = Watched::start();
-        std::os::unix::fs::symlink("/etc/passwd", watched.dir.path().join("link.png")).unwrap();
-        assert!(matches!(watched.next().await, FolderEvent::SetAside { .. }));
-    }
-
-    #[tokio::test]
-    async fn a_missing_folder_is_a_link_that_is_down_until_it_appears() {
-        let root = tempfile::tempdir().unwrap();
-        let dir = root.path().join("share");
-        let (send, mut events) = mpsc::channel(4);
-        let stop = CancellationToken::new();
-        tokio::spawn(watch("scanner".into(), dir.clone(), Clock::start(), send, stop.clone()));
-        assert!(matches!(events.recv().await, Some(FolderEvent::Link { down: Some(_), .. })));
-        fs::create_dir(&dir).unwrap();
-        let up = tokio::time::timeout(SMALL, events.recv()).await.unwrap();
-        assert!(matches!(up, Some(FolderEvent::Link { down: None, .. })));
-        stop.cancel();
-    }
+    Looked::Read(Read { bytes, seen, sidecar, state })
 }

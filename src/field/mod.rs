@@ -11,6 +11,7 @@
 //! protective writes, ends of pulses, commands, polls, in this order.
 
 mod breaker;
+pub mod decoder;
 pub mod folder;
 mod link;
 pub mod medium;

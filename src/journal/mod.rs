@@ -15,6 +15,8 @@ mod evidence;
 mod files;
 mod follow;
 mod frame;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod head;
 mod identity;
 mod index;

@@ -123,8 +123,12 @@ impl Lane {
     pub(super) fn picture(&mut self, picture: &Picture) {
         let mut data = json!({
             "sha256": picture.sha256, "media_type": picture.media_type, "size": picture.size, "width": picture.width,
-            "height": picture.height, "bits": picture.bits, "name": picture.name, "device": picture.device,
+            "height": picture.height, "bits": picture.bits, "form": picture.form, "views": picture.views,
+            "name": picture.name, "device": picture.device,
         });
+        if let Some(sidecar) = &picture.sidecar {
+            data["sidecar"] = json!(sidecar);
+        }
         match (self.stray(&picture.arrival), &mut self.inspection) {
             (None, Some(inspection)) => {
                 inspection.pictures.push(Arc::clone(&picture.sha256));

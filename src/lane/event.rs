@@ -73,7 +73,8 @@ pub enum Verdict {
 pub struct Picture {
     /// Lower-case hex SHA-256 of the file's bytes.
     pub sha256: Arc<str>,
-    /// Media type: `image/png`, `image/jpeg`.
+    /// Media type: `image/png`, `image/jpeg`, `image/tiff`, `application/dicom`, or `application/octet-stream` for
+    /// samples alone.
     pub media_type: Arc<str>,
     /// Bytes.
     pub size: u64,
@@ -81,8 +82,14 @@ pub struct Picture {
     pub width: u32,
     /// Pixels down.
     pub height: u32,
-    /// Bits per sample: 8 or 16.
+    /// Bits of a sample that carry something.
     pub bits: u8,
+    /// What its samples are for: `raw` for processing, `rendered` for presentation.
+    pub form: Arc<str>,
+    /// How many views, energies or frames it holds.
+    pub views: usize,
+    /// SHA-256 of the sidecar that came with samples alone.
+    pub sidecar: Option<Arc<str>>,
     /// File name as it arrived.
     pub name: Arc<str>,
     /// Id of the device that made it.

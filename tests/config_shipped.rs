@@ -113,6 +113,22 @@ fn devices_of_a_bus_share_one_link_as_the_bus_is_set() {
 }
 
 #[test]
+fn a_port_that_is_opened_under_two_names_is_found_where_the_port_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (port, name) = (dir.path().join("ttyUSB0"), dir.path().join("usb-FTDI"));
+    std::fs::write(&port, "").unwrap();
+    std::os::unix::fs::symlink(&port, &name).unwrap();
+    let more = format!(
+        "[bus.a]\nport = {port:?}\n[bus.b]\nport = {name:?}\n\n[[device]]\nid = \"io1\"\nkind = \"io\"\n\
+         profile = \"io/waveshare-8ch\"\naddress = \"modbus://b/2\"\n\n[gate]"
+    );
+    let text = std::fs::read_to_string(GATE).unwrap().replace("modbus://10.0.0.20:502/1", "modbus://a/1");
+    let report = config::parse(Path::new("x.toml"), text.replacen("[gate]", &more, 1).as_bytes()).unwrap_err();
+    let codes: Vec<_> = report.sources.iter().flat_map(|source| &source.faults).map(|fault| fault.code).collect();
+    assert!(codes.contains(&"E0207"), "{codes:?}");
+}
+
+#[test]
 fn every_shipped_barrier_can_stand_at_a_gate_and_every_shipped_module_can_guard_it() {
     let library = portside_devices::library::Library::shipped();
     let of = |kind: &'static str| library.names().filter(move |name| name.starts_with(kind));

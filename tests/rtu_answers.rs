@@ -13,11 +13,9 @@ use portside::field::medium::{self, Medium};
 use portside::field::{FieldEvent, LinkState};
 use portside_devices::profile::Profile;
 use portside_devices::reading::{Quality, Value};
-use rtu_peer::{Bus, Heard, port, seal};
+use rtu_peer::{Bus, Heard, QUIET, port, seal};
 
 const TIMEOUT: Duration = Duration::from_millis(100);
-/// Long beside what a busy machine adds to the time-outs of both sides.
-const QUIET: Duration = Duration::from_millis(400);
 const GAP: Duration = Duration::from_millis(2);
 const EVERY: Duration = Duration::from_millis(20);
 
@@ -46,11 +44,19 @@ fn place() -> (tempfile::TempDir, PathBuf) {
 /// Polls two units on a bus whose fifth answer is not as it should be. Every good reading must be right, before and
 /// after, and the bus must be kept: one bad telegram is no reason to close what others share.
 async fn survives(what: &str, misbehave: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static) -> Vec<Heard> {
+    survives_with(what, GAP, misbehave).await
+}
+
+async fn survives_with(
+    what: &str,
+    gap: Duration,
+    misbehave: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static,
+) -> Vec<Heard> {
     let (_dir, link) = place();
     let bus = Bus::start(&link, move |asked| if asked.number == 4 { misbehave(asked) } else { right(asked) });
     let names = ["low", "high"];
     let devices = vec![device(0, 7, &two_blocks(), &names, EVERY), device(1, 9, &two_blocks(), &names, EVERY)];
-    let mut rig = Rig::on(port(&link, GAP, QUIET), devices, TIMEOUT);
+    let mut rig = Rig::on(port(&link, gap, QUIET), devices, TIMEOUT);
     let mut after = 0;
     rig.until(|event| {
         let FieldEvent::Batch { readings, .. } = event else { return None };
@@ -125,6 +131,10 @@ async fn an_answer_with_a_wrong_checksum_is_no_answer() {
 #[tokio::test]
 async fn an_answer_with_bytes_too_many_is_no_answer() {
     survives("behind", |asked| vec![Act::Send([asked.right_telegram(), vec![0]].concat())]).await;
+    let later = |asked: &Asked| {
+        vec![Act::Send(asked.right_telegram()), Act::Wait(Duration::from_millis(10)), Act::Send(vec![0])]
+    };
+    survives_with("behind, within the gap", QUIET / 4, later).await;
     survives("in front", |asked| vec![Act::Send([vec![0xFF], asked.right_telegram()].concat())]).await;
     survives("twice", |asked| vec![Act::Send(asked.right_telegram().repeat(2))]).await;
     survives("echo", |asked| {
@@ -219,6 +229,23 @@ async fn bytes_at_random_never_end_the_link_and_are_never_believed() {
         .await;
     }
     rig.becomes("low", Value::Int(LOW)).await;
+}
+
+#[tokio::test]
+async fn behind_a_gateway_a_late_answer_is_dropped_and_the_connection_kept() {
+    let (bus, medium) = Bus::behind_gateway(|asked| match asked.number {
+        4 => vec![Act::Wait(TIMEOUT * 2), Act::Send(asked.right_telegram())],
+        _ => right(asked),
+    })
+    .await;
+    let mut rig = Rig::on(medium, vec![device(0, 7, &two_blocks(), &["low", "high"], EVERY)], TIMEOUT);
+    while bus.heard().len() < 12 {
+        assert_eq!(rig.good("low").await, Value::Int(LOW));
+        assert_eq!(rig.good("high").await, Value::Int(HIGH));
+    }
+    let figures = rig.handle.stats().figures();
+    assert!(figures.failures >= 1 && figures.connects == 1, "{figures:?}");
+    assert!(figures.stray >= 9, "{figures:?}");
 }
 
 #[tokio::test]

@@ -51,11 +51,12 @@ impl Breaker {
         };
     }
 
-    /// Before this moment the unit is not polled.
-    pub(super) const fn not_before(self) -> Moment {
+    /// Before this moment the unit is not polled. While the arm may be moving, until `calm`, nobody is tried who most
+    /// likely will not answer: the sensors that guard it would not be read meanwhile.
+    pub(super) fn not_before(self, calm: Moment) -> Moment {
         match self {
             Self::Closed { .. } => Moment::START,
-            Self::Open { until, .. } => until,
+            Self::Open { until, .. } => until.max(calm),
         }
     }
 
@@ -82,10 +83,10 @@ mod tests {
         breaker.failed(now, cost);
         assert!(!breaker.is_open());
         breaker.failed(now, cost);
-        assert_eq!(breaker.not_before(), Moment::from_millis(3_000));
+        assert_eq!(breaker.not_before(Moment::START), Moment::from_millis(3_000));
         breaker.failed(Moment::from_millis(3_000), cost);
         assert_eq!(
-            breaker.not_before(),
+            breaker.not_before(Moment::START),
             Moment::from_millis(5_000),
             "a unit that costs nobody anything is tried often"
         );
@@ -94,12 +95,24 @@ mod tests {
     }
 
     #[test]
+    fn while_the_arm_may_be_moving_only_those_who_answer_are_asked() {
+        let (mut breaker, calm) = (Breaker::new(), Moment::from_millis(60_000));
+        breaker.answered();
+        assert_eq!(breaker.not_before(calm), Moment::START);
+        for _ in 0..3 {
+            breaker.failed(Moment::START, Duration::ZERO);
+        }
+        assert_eq!(breaker.not_before(calm), calm);
+        assert_eq!(breaker.not_before(Moment::START), Moment::from_millis(2_000));
+    }
+
+    #[test]
     fn a_dead_unit_takes_less_than_a_hundredth_of_its_link() {
         for (cost, first, last) in [(5, 2, 2), (100, 2, 20), (250, 5, 50), (500, 10, 60)] {
             let (mut breaker, mut waits) = (Breaker::new(), Vec::new());
             for _ in 0..12 {
                 breaker.failed(Moment::START, Duration::from_millis(cost));
-                waits.push(breaker.not_before().as_millis() / 1_000);
+                waits.push(breaker.not_before(Moment::START).as_millis() / 1_000);
             }
             assert_eq!(waits[..2], [first, (first * 4).min(last)], "{cost} ms: one that comes back soon is found soon");
             assert_eq!(waits.last(), Some(&last));

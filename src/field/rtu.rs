@@ -108,25 +108,22 @@ impl Rtu {
         self.active = self.clock.moment();
         let (mut came, mut buffer) = (Vec::new(), [0; TELEGRAM_MAX]);
         loop {
-            let verdict = verdict(request, &came);
-            let read = match verdict {
-                Verdict::More => self.stream.read(&mut buffer).await.map_err(gone)?,
-                // The telegram ends with the silence behind it; so does one that is none, which is then named whole.
-                Verdict::Whole | Verdict::Wrong(_) => match timeout(self.gap, self.stream.read(&mut buffer)).await {
+            let judged = match verdict(request, &came) {
+                Verdict::More => None,
+                Verdict::Whole => Some(Ok(())),
+                Verdict::Wrong(why) => Some(Err(why)),
+            };
+            let read = match judged {
+                None => self.stream.read(&mut buffer).await.map_err(gone)?,
+                // A telegram ends with the silence behind it; what is none is heard to its end too, to be named whole.
+                Some(judged) => match timeout(self.gap, self.stream.read(&mut buffer)).await {
                     Ok(read) => read.map_err(gone)?,
-                    Err(_) => 0,
+                    Err(_) => return judged.map(|()| came).map_err(Fault::Foul),
                 },
             };
-            if read > 0 {
-                self.active = self.clock.moment();
-                came.extend_from_slice(&buffer[..read]);
-                came.truncate(2 * TELEGRAM_MAX);
-                continue;
-            }
-            match verdict {
-                Verdict::Wrong(why) => return Err(Fault::Foul(why)),
-                Verdict::Whole | Verdict::More => return Ok(came),
-            }
+            self.active = self.clock.moment();
+            came.extend_from_slice(&buffer[..read]);
+            came.truncate(2 * TELEGRAM_MAX);
         }
     }
 

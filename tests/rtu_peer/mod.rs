@@ -8,11 +8,15 @@ use std::time::Duration;
 use portside::clock::Clock;
 use portside::field::medium::{DataBits, Medium, Parity, Serial, StopBits};
 use portside_devices::moment::Moment;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio_serial::{SerialPort, SerialStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::modbus_peer::{Act, Asked};
+
+/// Long beside what a busy machine adds to the time-outs of both sides.
+pub(crate) const QUIET: Duration = Duration::from_millis(400);
 
 /// Unit, function and data with their CRC, reckoned by long division and not as the link does it.
 pub(crate) fn seal(telegram: &[u8]) -> Vec<u8> {
@@ -61,24 +65,44 @@ pub(crate) struct Bus {
 impl Bus {
     /// Makes a bus and points `link` at it, as udev points a name by id at a port.
     pub(crate) fn start(link: &Path, script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static) -> Self {
-        let (mut master, slave) = SerialStream::pair().unwrap();
+        let (master, slave) = SerialStream::pair().unwrap();
         let port = PathBuf::from(slave.name().unwrap());
         let _ = std::fs::remove_file(link);
         std::os::unix::fs::symlink(port, link).unwrap();
+        // Held open, so that the bus lives before the link has opened it.
+        Self::serve(async move { (master, slave) }, script)
+    }
+
+    /// Makes a bus behind a gateway that passes on its bytes; it takes one connection.
+    pub(crate) async fn behind_gateway(script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static) -> (Self, Medium) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let bus = Self::serve(async move { (listener.accept().await.unwrap().0, listener) }, script);
+        (bus, Medium::RtuOverTcp { host: "127.0.0.1".into(), port, gap: Duration::from_millis(2), quiet: QUIET })
+    }
+
+    /// Answers on the stream that `open` brings, and keeps what it brings besides.
+    fn serve<S, K>(
+        open: impl Future<Output = (S, K)> + Send + 'static,
+        script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static,
+    ) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        K: Send + 'static,
+    {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let (log, end, clock) = (heard.clone(), CancellationToken::new(), Clock::start());
         let cancelled = end.clone();
         tokio::spawn(async move {
-            // Held open, so that the bus lives before the link has opened it.
-            let _slave = slave;
             let serve = async {
+                let (mut stream, _kept) = open.await;
                 for number in 0.. {
-                    let Some(asked) = request(&mut master, number).await else { return };
+                    let Some(asked) = request(&mut stream, number).await else { return };
                     log.lock().unwrap().push(Heard { asked: asked.clone(), at: clock.moment(), answered: None });
                     for act in script(&asked) {
                         match act {
                             Act::Send(bytes) => {
-                                if master.write_all(&bytes).await.is_err() {
+                                if stream.write_all(&bytes).await.is_err() {
                                     return;
                                 }
                                 log.lock().unwrap()[number].answered = Some(clock.moment());
@@ -104,7 +128,7 @@ impl Bus {
 }
 
 /// The next request on the bus; `None` once it is gone.
-async fn request(bus: &mut SerialStream, number: usize) -> Option<Asked> {
+async fn request(bus: &mut (impl AsyncRead + Unpin), number: usize) -> Option<Asked> {
     let mut head = [0; 8];
     bus.read_exact(&mut head[..7]).await.ok()?;
     let mut telegram = head[..7].to_vec();

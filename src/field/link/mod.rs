@@ -194,7 +194,7 @@ impl Link {
         if quiet_until > now {
             return Next::Wait(quiet_until.min(waits).min(beat));
         }
-        match self.turns.next(now, |device| self.not_before(device)) {
+        match self.turns.next(now, |device| self.devices[device].breaker.not_before(self.calm_until)) {
             turn::Next::Now(turn) => Next::Poll(turn),
             turn::Next::NotBefore(moment) => Next::Wait(moment.min(waits).min(beat)),
             turn::Next::None => Next::Wait(waits.min(beat)),
@@ -207,13 +207,6 @@ impl Link {
             Line::Up(wire) => wire.not_before(),
             Line::Down { .. } => Moment::START,
         }
-    }
-
-    /// Before this moment the device is not polled. While the arm may be moving nobody is tried who most likely will
-    /// not answer: the sensors that guard it would not be read meanwhile.
-    fn not_before(&self, place: usize) -> Moment {
-        let breaker = self.devices[place].breaker;
-        if breaker.is_open() { breaker.not_before().max(self.calm_until) } else { breaker.not_before() }
     }
 
     async fn wait(&mut self, until: Moment, cancel: &CancellationToken) {

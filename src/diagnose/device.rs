@@ -47,7 +47,8 @@ fn values(sight: &Sight, place: usize) -> Vec<Cause> {
         values.iter().flat_map(|value| value_causes(&sight.profile.points[value.index], value)).collect()
     };
     let found = judge(&read.answer);
-    let unexplained = found.iter().any(|cause| matches!(cause, Cause::Implausible { .. } | Cause::NoMeasurement { .. }));
+    let unexplained =
+        found.iter().any(|cause| matches!(cause, Cause::Implausible { .. } | Cause::NoMeasurement { .. }));
     let of_this = sight.more.shifts.iter().filter(|(of, ..)| *of == place && unexplained);
     let mut explain = of_this.filter(|(.., answer)| {
         answer.is_data() && judge(answer).is_empty() && !shown(&sight.profile, &read.block, answer).is_empty()
@@ -91,7 +92,10 @@ fn line(sight: &Sight) -> Option<Cause> {
         return Some(Cause::SerialFrames);
     }
     if let Some(answers) = &more.setting {
-        return Some(Cause::OtherSetting { configured: port_setting(sight).unwrap_or_default(), answers: answers.clone() });
+        return Some(Cause::OtherSetting {
+            configured: port_setting(sight).unwrap_or_default(),
+            answers: answers.clone(),
+        });
     }
     if let Some(took) = more.late {
         return Some(Cause::Late { allowed_ms: sight.timeout.as_millis(), took_ms: took.as_millis() });
@@ -287,7 +291,10 @@ mod tests {
         let mut sight = sight(&words(&[9_000]), More { models: vec!["io/other".into()], ..More::default() });
         sight.identity = Some(answer(words(&[8])));
         let found = causes(&sight);
-        assert!(matches!(&found[..], [Cause::WrongModel { found: 8, known, .. }] if known == &["`io/other`"]), "{found:?}");
+        assert!(
+            matches!(&found[..], [Cause::WrongModel { found: 8, known, .. }] if known == &["`io/other`"]),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -77,7 +77,12 @@ pub(super) fn causes(point: &Point, shown: &Shown) -> Vec<Cause> {
     for order in orders(point).into_iter().filter(|order| *order != own) {
         let (value, quality) = decode(&in_order(point, order), Raw::Words(&shown.raw));
         if let Some(value) = value.filter(|value| quality.is_good() && !absurd(point, Some(value)) && !is_zero(value)) {
-            found.push(Cause::Order { point: name(), as_is: text(point, as_is), order, value: with_unit(point, &value) });
+            found.push(Cause::Order {
+                point: name(),
+                as_is: text(point, as_is),
+                order,
+                value: with_unit(point, &value),
+            });
         }
     }
     if !as_is.is_finite() && found.is_empty() {
@@ -95,7 +100,8 @@ pub(super) fn causes(point: &Point, shown: &Shown) -> Vec<Cause> {
 
 fn power(point: &Point, as_is: f64) -> Option<Cause> {
     let range = point.range.as_ref()?;
-    let factor = [0.1, 0.01, 0.001, 10.0, 100.0, 1000.0].into_iter().find(|factor| range.contains(&(as_is * factor)))?;
+    let factor =
+        [0.1, 0.01, 0.001, 10.0, 100.0, 1000.0].into_iter().find(|factor| range.contains(&(as_is * factor)))?;
     let value = with_unit(point, &Value::Float(tidy(as_is * factor)));
     Some(Cause::Scale { point: point.name.to_string(), as_is: text(point, as_is), factor, value })
 }

@@ -344,8 +344,10 @@ mod tests {
     async fn what_is_not_the_answer_is_told_apart() {
         assert_eq!(first(&[0, 1, 0, 0, 0, 5, 1, 3, 2, 0, 9], LIMIT).await.words(), Some(&[9][..]));
         assert_eq!(first(&[0, 1, 0, 0, 0, 5, 2, 3, 2, 0, 9], LIMIT).await.outcome, Outcome::OtherUnit(2));
-        assert_eq!(first(&[0, 1, 0, 0, 0, 4, 1, 3, 1, 0], LIMIT).await.outcome, Outcome::Misfit(
-            "it says 1 bytes and carries 1, 2 were asked for".into()));
+        assert_eq!(
+            first(&[0, 1, 0, 0, 0, 4, 1, 3, 1, 0], LIMIT).await.outcome,
+            Outcome::Misfit("it says 1 bytes and carries 1, 2 were asked for".into())
+        );
         let banner = first(b"HTTP/1.1 400 Bad Request\r\n\r\n", LIMIT).await;
         assert_eq!(banner.outcome, Outcome::Foreign);
         assert!(banner.bytes.starts_with(b"HTTP/1.1 400"), "{banner:?}");

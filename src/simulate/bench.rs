@@ -281,7 +281,10 @@ mod tests {
         let medium = Medium::tcp("127.0.0.1", listener.local_addr().unwrap().port());
         tokio::spawn(bench.clone().serve_tcp(listener, Framing::Tcp, CancellationToken::new()));
         let mut touch = Touch::open(&medium, LIMIT).await.unwrap();
-        bench.with(1, |model| model.set(model.profile().point_index("di3").unwrap(), &Value::Bool(true))).unwrap().unwrap();
+        bench
+            .with(1, |model| model.set(model.profile().point_index("di3").unwrap(), &Value::Bool(true)))
+            .unwrap()
+            .unwrap();
         let read = touch.read(1, Table::Discrete, 0, 8, LIMIT).await;
         let Outcome::Answer(Response::Bits(bits)) = read.outcome else { panic!("{read:?}") };
         assert_eq!(bits.iter().filter(|bit| **bit).count(), 1);

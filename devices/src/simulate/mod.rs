@@ -6,11 +6,11 @@ pub mod belt;
 mod faults;
 mod gate;
 mod line_portal;
+mod model;
 mod optris;
 mod scale;
 mod sign;
 mod speaker;
-mod model;
 mod spoil;
 mod vehicle;
 
@@ -18,11 +18,11 @@ pub use bank::Bank;
 pub use faults::{Fault, Faults};
 pub use gate::{ArmFault, Button, Gate, GateSetup, GateView, SensorFault, Spot};
 pub use line_portal::{LinePortal, Load, Tempo};
+pub use model::Model;
 pub use optris::Thermometers;
 pub use scale::{AskedScale, ContinuousScale, Platform};
 pub use sign::Sign;
 pub use speaker::{LineFault, LineFaults, Passed, Speaker};
-pub use model::Model;
 pub use spoil::{Sent, WireFault, send};
 pub use vehicle::{Manner, VehicleView};
 

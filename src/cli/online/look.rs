@@ -128,7 +128,8 @@ fn by_gateway(answer: &Answer) -> bool {
 
 /// The device is silent or not understood: who else is there?
 async fn search(touch: &mut Touch, sight: &mut Sight, alive: &[(u8, Arc<str>)]) {
-    let Some((table, start, count)) = sight.reads.first().map(|read| (read.block.table, read.block.start, read.block.count))
+    let Some((table, start, count)) =
+        sight.reads.first().map(|read| (read.block.table, read.block.start, read.block.count))
     else {
         return;
     };
@@ -231,7 +232,8 @@ const fn sibling(table: Table) -> Table {
 
 /// Names of the known profiles whose identity the unit has.
 pub(crate) async fn models(touch: &mut Touch, unit: u8, library: &Library, limit: Duration) -> Vec<Arc<str>> {
-    let names = library.names().filter_map(|name| Some((Arc::<str>::from(name), library.get(name)?.ok()?.identify.clone()?)));
+    let names =
+        library.names().filter_map(|name| Some((Arc::<str>::from(name), library.get(name)?.ok()?.identify.clone()?)));
     let known: Vec<(Arc<str>, Identify)> = names.collect();
     let mut places: Vec<(Table, u16)> = known.iter().map(|(_, identify)| (identify.table, identify.address)).collect();
     places.sort_unstable();

@@ -37,6 +37,7 @@ impl Belt {
             Act::Resume => self.resume(officer),
             Act::ConfirmClear => self.confirm_clear(officer),
             Act::Open { .. } | Act::ConfirmSubject => Err(Refusal::NoArm),
+            Act::Temperature { .. } => Err(Refusal::NotScreened),
         }
     }
 

@@ -77,6 +77,7 @@ impl LineLink {
         let (profile, unit) = (spec.profile.clone(), spec.unit);
         let Some(stream) = &profile.stream else { return };
         let request = &stream.requests[turn.block];
+        let began = self.clock.moment();
         let reply = match stream.ask(request, unit) {
             Ok(bytes) => self.exchange(turn.device, &bytes, &request.answers).await,
             Err(why) => Reply::Lost(why),
@@ -94,7 +95,10 @@ impl LineLink {
             Reply::Sent => {}
             Reply::Lost(why) => {
                 self.turns.failed(turn, now);
-                self.devices[turn.device].breaker.failed(now);
+                // Alone on its link a device keeps nobody else waiting.
+                let alone = self.devices.len() == 1;
+                let cost = if alone { Duration::ZERO } else { now.since(began) + self.quiet_until.0.since(now) };
+                self.devices[turn.device].breaker.failed(now, cost);
                 let why = format!("request `{}`: {why}", request.name);
                 self.fell_silent(turn.device, &why, now);
             }

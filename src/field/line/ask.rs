@@ -95,7 +95,9 @@ impl LineLink {
             Reply::Sent => {}
             Reply::Lost(why) => {
                 self.turns.failed(turn, now);
-                let cost = if self.devices.len() == 1 { Duration::ZERO } else { now.since(began) };
+                // Alone on its link a device keeps nobody else waiting.
+                let alone = self.devices.len() == 1;
+                let cost = if alone { Duration::ZERO } else { now.since(began) + self.quiet_until.0.since(now) };
                 self.devices[turn.device].breaker.failed(now, cost);
                 let why = format!("request `{}`: {why}", request.name);
                 self.fell_silent(turn.device, &why, now);

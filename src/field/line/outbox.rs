@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use crate::field::{FieldEvent, LinkState};
 
 /// Most events in one window, and how long it is: more than any scale or portal says, less than keeps control busy.
-const PACE: (u32, Duration) = (100, Duration::from_millis(500));
+const PACE: (u32, Duration) = (500, Duration::from_millis(250));
 /// Events that wait before they are told as the latest values: two minutes of a portal.
 const WAITING_MAX: usize = 1_024;
 /// How soon a full channel is tried again.
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn what_nobody_takes_is_told_as_the_latest_and_an_alarm_that_came_and_went_is_told_as_on_first() {
         let (points, mut outbox) = (points(), Outbox::default());
-        let (tx, mut rx) = mpsc::channel(100);
+        let (tx, mut rx) = mpsc::channel(2_000);
         outbox.push(FieldEvent::Link { device: 3, at: Moment::START, state: LinkState::Up });
         let mut kept = Kept::Each;
         for number in 0..10_000 {
@@ -241,14 +241,14 @@ mod tests {
     fn a_device_that_says_too_much_is_told_at_the_pace_of_the_lane() {
         let (points, mut outbox) = (points(), Outbox::default());
         let (tx, mut rx) = mpsc::channel(1_000);
-        for number in 0..300 {
+        for number in 0..1_000 {
             outbox.push(points.batch(0, Value::Int(number), 0));
         }
         outbox.tell(&tx, Moment::START);
-        outbox.tell(&tx, Moment::from_millis(499));
-        assert_eq!(told(&mut rx).len(), 100);
-        assert_eq!(outbox.next(Moment::from_millis(499)), Some(Moment::from_millis(500)));
-        outbox.tell(&tx, Moment::from_millis(500));
-        assert_eq!(told(&mut rx).len(), 100);
+        outbox.tell(&tx, Moment::from_millis(249));
+        assert_eq!(told(&mut rx).len(), 500);
+        assert_eq!(outbox.next(Moment::from_millis(249)), Some(Moment::from_millis(250)));
+        outbox.tell(&tx, Moment::from_millis(250));
+        assert_eq!(told(&mut rx).len(), 500);
     }
 }

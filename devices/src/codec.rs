@@ -1,7 +1,11 @@
 //! Raw bits and words into values with a quality, and values into the words to write.
 
-use crate::profile::{ByteOrder, DataType, Expect, Point, Profile, ProfileTest, Register, Table, Truth, WordOrder};
+use crate::kind::Shape;
+use crate::profile::{
+    ByteOrder, DataType, Expect, Point, Profile, ProfileTest, Register, Table, Trial, Truth, WordOrder,
+};
 use crate::reading::{Quality, Value};
+use crate::stream::Words;
 
 /// What a device sent for one point: exactly its bits or words, first address first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +118,7 @@ fn scaled(point: &Point, raw: f64) -> (Value, f64) {
     (Value::Float(size), size)
 }
 
-fn judge(point: &Point, value: Value, size: f64) -> (Option<Value>, Quality) {
+pub(crate) fn judge(point: &Point, value: Value, size: f64) -> (Option<Value>, Quality) {
     if !size.is_finite() {
         return bad(format!("the device sent {size}, which is no measurement"));
     }
@@ -241,16 +245,47 @@ fn registers(register: &Register, bits: u64) -> Write {
 
 /// Runs one `[[test]]` block: what came out instead, if it differs.
 pub fn run_test(profile: &Profile, test: &ProfileTest) -> Result<(), String> {
-    let point = &profile.points[test.point];
-    let bits = point.register().is_some_and(|register| register.table.is_bits());
-    let raw = match (bits, &test.raw[..]) {
-        (true, [bit]) => Raw::Bit(*bit != 0),
-        (true, many) => return Err(format!("`raw` holds {} bits, `{}` is one", many.len(), point.name)),
-        (false, words) => Raw::Words(words),
-    };
-    let (value, quality) = decode(point, raw);
-    let agrees = match (&test.expect, &quality) {
-        (Expect::Good(expected), Quality::Good) => value.as_ref().is_some_and(|value| same(expected, value)),
+    match (&test.trial, &profile.stream) {
+        (Trial::Register { point, raw, expect }, _) => {
+            let point = &profile.points[*point];
+            let bits = point.register().is_some_and(|register| register.table.is_bits());
+            let raw = match (bits, &raw[..]) {
+                (true, [bit]) => Raw::Bit(*bit != 0),
+                (true, many) => return Err(format!("`raw` holds {} bits, `{}` is one", many.len(), point.name)),
+                (false, words) => Raw::Words(words),
+            };
+            let (value, quality) = decode(point, raw);
+            agree(point, expect, value.as_ref(), &quality)
+        }
+        (Trial::Unit { unit, record, expect }, Some(stream)) => stream.try_unit(profile, unit, *record, expect),
+        (Trial::Bytes { bytes, records }, Some(stream)) => stream.try_bytes(profile, bytes, records),
+        (Trial::Write { point, value, unit, sends }, Some(_)) => {
+            try_write(&profile.points[*point], value, *unit, sends)
+        }
+        (Trial::Unit { .. } | Trial::Bytes { .. } | Trial::Write { .. }, None) => {
+            Err("the profile has neither lines nor frames".to_owned())
+        }
+    }
+}
+
+fn try_write(point: &Point, value: &Value, unit: u8, sends: &[u8]) -> Result<(), String> {
+    match words(point, unit, value) {
+        Ok(bytes) if bytes == sends => Ok(()),
+        Ok(bytes) => Err(format!("{} was sent", shown(&bytes))),
+        Err(why) => Err(format!("nothing was sent: {why}")),
+    }
+}
+
+/// Bytes as a technician can compare them: text where it is text, hexadecimal digits where not.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    format!("\"{}\" ({})", bytes.escape_ascii(), hex.join(" "))
+}
+
+/// Holds what came out against what a test expects.
+pub(crate) fn agree(point: &Point, expect: &Expect, value: Option<&Value>, quality: &Quality) -> Result<(), String> {
+    let agrees = match (expect, quality) {
+        (Expect::Good(expected), Quality::Good) => value.is_some_and(|value| same(expected, value)),
         (Expect::Bad, Quality::Bad(_)) | (Expect::Invalid, Quality::Invalid(_)) => true,
         (Expect::Good(_) | Expect::Bad | Expect::Invalid, _) => false,
     };
@@ -264,6 +299,42 @@ pub fn run_test(profile: &Profile, test: &ProfileTest) -> Result<(), String> {
         }
         (None, Quality::Good | Quality::Stale) => format!("`{}` came out without a value", point.name),
     })
+}
+
+/// The bytes that make a point of a line or frame device hold `value`, or why it cannot.
+pub fn words(point: &Point, unit: u8, value: &Value) -> Result<Vec<u8>, String> {
+    let named = |why: String| format!("point `{}`: {why}", point.name);
+    let Some(signal) = point.signal() else { return Err(named("it is in a register".to_owned())) };
+    let Some(sink) = &signal.sink else { return Err(format!("point `{}` cannot be written", point.name)) };
+    match (&sink.words, value) {
+        (Words::Switch { on, off }, Value::Bool(wanted)) => {
+            let template = if *wanted != point.inverted { Some(on) } else { off.as_ref() };
+            let template = template.ok_or_else(|| named("it ends by itself and cannot be switched off".to_owned()))?;
+            template.render(unit, None, &sink.rules).map_err(named)
+        }
+        (Words::Switch { .. }, Value::Int(_) | Value::Float(_) | Value::Text(_)) => {
+            Err(format!("point `{}` is on or off, not {value}", point.name))
+        }
+        (Words::Value(template), _) => {
+            template.render(unit, Some(&raw_value(point, value)?), &sink.rules).map_err(named)
+        }
+    }
+}
+
+/// The value as the device counts it.
+fn raw_value(point: &Point, value: &Value) -> Result<Value, String> {
+    match (point.shape(), value) {
+        (Shape::Text, Value::Text(_)) => Ok(value.clone()),
+        (Shape::Number, Value::Int(_) | Value::Float(_)) => {
+            let size = value.as_f64().unwrap_or(f64::NAN);
+            if let (_, Quality::Bad(reason)) = judge(point, value.clone(), size) {
+                return Err(format!("point `{}`: {reason}", point.name));
+            }
+            let plain = point.scale == 1.0 && point.offset == 0.0;
+            Ok(if plain { value.clone() } else { Value::Float((size - point.offset) / point.scale) })
+        }
+        (Shape::Text | Shape::Number | Shape::Bool, _) => Err(format!("point `{}` cannot hold {value}", point.name)),
+    }
 }
 
 /// Equal as a technician reads it: 21 is 21.0, and scaling by 0.1 may leave a rounding error.

@@ -93,7 +93,7 @@ mod tests {
             for index in required.filter_map(|wanted| profile.point_index(wanted.name)) {
                 let point = &profile.points[index];
                 let a_bit = point.register().is_some_and(|register| register.table.is_bits());
-                let tested = profile.tests.iter().any(|test| test.point == index);
+                let tested = profile.tests.iter().any(|test| test.shows(index));
                 let told = tested || a_bit || !point.readable();
                 assert!(told, "{}: no [[test]] shows what the bytes of `{}` mean", profile.name, point.name);
             }

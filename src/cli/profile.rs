@@ -136,7 +136,7 @@ fn test(what: &[String], json: bool, ink: Ink) -> Outcome {
 /// How well a sound profile is tested: a number that no test shows may be wrong by its byte order and nobody knows.
 fn tested(profile: &Profile) -> String {
     let bare: Vec<&str> = (0..profile.points.len())
-        .filter(|index| !profile.tests.iter().any(|test| test.point == *index))
+        .filter(|index| !profile.tests.iter().any(|test| test.shows(*index)))
         .map(|index| &profile.points[index])
         .filter(|point| point.readable() && !point.register().is_some_and(|register| register.table.is_bits()))
         .map(|point| &*point.name)

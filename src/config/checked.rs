@@ -178,18 +178,18 @@ impl Device {
 /// How a device is reached.
 #[derive(Clone, Debug)]
 pub enum Connection {
-    /// A Modbus unit: a barrier or an I/O module.
+    /// A unit that is asked or listened to: a barrier, an I/O module, a scale.
     Modbus(OnModbus),
     /// A folder into which an X-ray machine drops its pictures.
     Folder(PathBuf),
 }
 
-/// A Modbus unit, on TCP or a serial bus.
+/// A unit on TCP or a serial bus, whether it speaks Modbus, lines or frames: its profile says which.
 #[derive(Clone, Debug)]
 pub struct OnModbus {
     /// Place in [`Config::links`].
     pub link: usize,
-    /// Modbus unit id.
+    /// Unit id; 1 for a device that is alone on its link.
     pub unit: u8,
     /// Its points.
     pub profile: Arc<Profile>,

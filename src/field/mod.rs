@@ -16,8 +16,10 @@ mod link;
 pub mod medium;
 mod orders;
 pub mod picture;
+pub mod rtu;
 mod seen;
 mod stats;
+pub mod touch;
 mod turn;
 mod wire;
 

@@ -160,7 +160,8 @@ pub(super) const fn contact_word(contact: ArmContact) -> &'static str {
     }
 }
 
-const fn state_word(state: Contact) -> &'static str {
+/// The word of a contact's state in records.
+pub(super) const fn state_word(state: Contact) -> &'static str {
     match state {
         Contact::On => "on",
         Contact::Off => "off",

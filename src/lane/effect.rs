@@ -86,16 +86,16 @@ pub enum Order {
     Stop,
 }
 
-/// One thing the lane wants done.
+/// One thing the lane wants done; `O` is what it may order.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
+pub enum Effect<O = Order> {
     /// Keep this. What follows waits for it.
     Record(Note),
     /// Give this order once everything before it is durable, if the interlock still agrees then.
-    Move(Order),
+    Move(O),
     /// Give this order now: it protects people and waits for no disk. `Stop`, `CloseOff`, or `Open` as the reversal
     /// of a close in progress.
-    Protect(Order),
+    Protect(O),
     /// Answer the officer's act with this ticket once everything before it is durable.
     Answer {
         /// The ticket of the act.

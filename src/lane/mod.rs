@@ -2,6 +2,7 @@
 
 mod act;
 mod arm;
+pub mod belt;
 mod case;
 mod contacts;
 mod decision;

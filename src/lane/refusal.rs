@@ -112,6 +112,20 @@ pub enum Refusal {
         /// The agency whose it is.
         agency: Arc<str>,
     },
+    /// Several subjects are in the lane, and the act does not say which.
+    WhichSubject {
+        /// How many.
+        open: usize,
+    },
+    /// No inspection that is open begins so.
+    NotOpen {
+        /// As given.
+        asked: Arc<str>,
+    },
+    /// The lane has a belt, and no arm that the act could speak of.
+    NoArm,
+    /// The belt runs, or cannot be seen to stand.
+    BeltRuns,
 }
 
 impl Refusal {
@@ -144,6 +158,10 @@ impl Refusal {
             Self::ImplausibleTemperature { .. } => "implausible_temperature",
             Self::AlreadyConfirmed => "already_confirmed",
             Self::MeasurementStands { .. } => "measurement_stands",
+            Self::WhichSubject { .. } => "which_subject",
+            Self::NotOpen { .. } => "not_open",
+            Self::NoArm => "no_arm",
+            Self::BeltRuns => "belt_runs",
         }
     }
 
@@ -180,6 +198,10 @@ impl Refusal {
             }
             Self::AlreadyConfirmed => "体温已复测确认,不能再次录入".into(),
             Self::MeasurementStands { agency } => format!("部门“{agency}”的体温复测尚未结束,不能人工放行"),
+            Self::WhichSubject { open } => format!("通道内有 {open} 个查验对象,请指明查验记录"),
+            Self::NotOpen { asked } => format!("没有以“{asked}”开头的未结查验记录,请至少输入编号前 13 位"),
+            Self::NoArm => "本通道没有道闸,不能进行此操作".into(),
+            Self::BeltRuns => "传送带未停止,请先停带再确认".into(),
         }
     }
 }
@@ -235,6 +257,14 @@ impl fmt::Display for Refusal {
             Self::MeasurementStands { agency } => {
                 write!(f, "a measurement of {agency} is not settled; {agency} measures again or lifts its hold")
             }
+            Self::WhichSubject { open } => {
+                write!(f, "{open} subjects are in the lane; name the inspection, `portside status` shows them")
+            }
+            Self::NotOpen { asked } => {
+                write!(f, "no open inspection begins with {asked}; give at least 13 characters of its id")
+            }
+            Self::NoArm => f.write_str("this lane has a belt and no barrier"),
+            Self::BeltRuns => f.write_str("the belt is not seen to stand still; stop it, look again, then confirm"),
         }
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum HoldReason {
     NotReviewed,
     NoPicture,
     Temperature,
+    /// Nobody is sure that this is the subject it is believed to be.
+    Doubt,
     Placed(Arc<str>),
 }
 
@@ -43,6 +45,7 @@ impl HoldReason {
             Self::NotReviewed => "not_reviewed".into(),
             Self::NoPicture => "no_picture".into(),
             Self::Temperature => "temperature".into(),
+            Self::Doubt => "doubt".into(),
             Self::Placed(text) => Arc::clone(text),
         }
     }
@@ -54,6 +57,7 @@ impl HoldReason {
             "not_reviewed" => Self::NotReviewed,
             "no_picture" => Self::NoPicture,
             "temperature" => Self::Temperature,
+            "doubt" => Self::Doubt,
             text => Self::Placed(text.into()),
         }
     }

@@ -181,9 +181,12 @@ pub(crate) fn device(index: usize, unit: u8, profile: &Arc<Profile>, watched: &[
 
 impl Rig {
     pub(crate) fn start(address: SocketAddr, devices: Vec<DeviceSpec>, timeout: Duration) -> Self {
+        Self::on(Medium::tcp(address.ip().to_string(), address.port()), devices, timeout)
+    }
+
+    pub(crate) fn on(medium: Medium, devices: Vec<DeviceSpec>, timeout: Duration) -> Self {
         let (sender, events) = mpsc::channel(1024);
         let cancel = CancellationToken::new();
-        let medium = Medium::tcp(address.ip().to_string(), address.port());
         let spec = LinkSpec { name: "test".into(), medium, devices, timeout, drive: Drive::Full };
         let handle = field::spawn(spec, Clock::start(), sender, cancel.clone());
         Self { handle, events, cancel }

@@ -1,7 +1,7 @@
 //! Judges a profile that could be read: against its kind, against itself, and against its own test blocks.
 
 use super::reader::{Section, did_you_mean, fault};
-use super::{DataType, Place, Point, Profile, Register, Table, code};
+use super::{DataType, Place, Point, Profile, Register, Table, check_stream, code};
 use crate::codec;
 use crate::fault::{Aside, Fault};
 use crate::kind::{self, Closes, Direction, Kind, Need, Shape, StandardPoint};
@@ -45,9 +45,13 @@ pub(super) fn profile(profile: &Profile, faults: &mut Vec<Fault>) {
     for point in &profile.points {
         match &point.place {
             Place::Register(register) => access(point, register, faults),
+            Place::Signal(_) => {}
         }
     }
     overlaps(profile, faults);
+    if let Some(stream) = &profile.stream {
+        check_stream::stream(profile, stream, faults);
+    }
 }
 
 fn names(profile: &Profile, faults: &mut Vec<Fault>) {
@@ -269,8 +273,7 @@ fn collide(one: &Register, other: &Register) -> bool {
 pub(super) fn tests(profile: &Profile, faults: &mut Vec<Fault>) {
     for test in &profile.tests {
         if let Err(came_out) = codec::run_test(profile, test) {
-            let name = &profile.points[test.point].name;
-            let message = format!("a test of point `{name}` fails");
+            let message = format!("a test of {} fails", test.subject(profile));
             faults.push(fault(code::TEST, test.span.clone(), message, came_out));
         }
     }

@@ -15,12 +15,18 @@
 //! ```
 
 mod check;
+mod check_stream;
 mod code;
+mod framing;
 mod parse;
 mod reader;
+mod records;
 mod register;
 mod schema;
+mod schema_stream;
+mod signals;
 mod skeleton;
+mod trials;
 
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
@@ -34,6 +40,7 @@ pub use skeleton::skeleton;
 use crate::fault::Fault;
 use crate::kind::{Closes, Kind, Shape};
 use crate::reading::Value;
+use crate::stream::{Signal, Stream, Words};
 
 /// One device model.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +65,8 @@ pub struct Profile {
     pub watchdog: Option<Duration>,
     /// Addresses without a point that a read may span to reach the next point; 0 unless the maker allows more.
     pub gap: u16,
+    /// How its lines or frames are understood; `None` for Modbus alone.
+    pub stream: Option<Stream>,
     /// Its points, in the order of the text. Names are unique.
     pub points: Vec<Point>,
     /// Where the device says at which address its points begin; `None` where the addresses are fixed.
@@ -79,7 +88,7 @@ impl Profile {
     pub fn based(&self, start: u16) -> Result<Self, String> {
         let mut based = Self { base: None, ..self.clone() };
         for point in &mut based.points {
-            let Place::Register(register) = &mut point.place;
+            let Place::Register(register) = &mut point.place else { continue };
             let reach = u32::from(register.address) + u32::from(start) + u32::from(register.width());
             if reach > 0x1_0000 {
                 return Err(format!(
@@ -108,10 +117,14 @@ impl Profile {
 pub enum Protocol {
     /// Modbus, on TCP or a serial bus: the lane file's address decides.
     Modbus,
+    /// Lines of text, on TCP or a serial port.
+    Line,
+    /// Frames of bytes, on TCP or a serial port.
+    Frame,
 }
 
 impl Protocol {
-    pub(crate) const WORDS: &[(&str, Self)] = &[("modbus", Self::Modbus)];
+    pub(crate) const WORDS: &[(&str, Self)] = &[("modbus", Self::Modbus), ("line", Self::Line), ("frame", Self::Frame)];
 }
 
 /// One named, typed value of a device.
@@ -152,6 +165,8 @@ pub struct Point {
 pub enum Place {
     /// In a bit or in registers of a Modbus device.
     Register(Register),
+    /// In what a line or frame device sends, or is sent.
+    Signal(Signal),
 }
 
 impl Point {
@@ -159,6 +174,15 @@ impl Point {
     pub const fn register(&self) -> Option<&Register> {
         match &self.place {
             Place::Register(register) => Some(register),
+            Place::Signal(_) => None,
+        }
+    }
+
+    /// Its place in what a line or frame device sends and is sent; `None` for a Modbus device.
+    pub const fn signal(&self) -> Option<&Signal> {
+        match &self.place {
+            Place::Signal(signal) => Some(signal),
+            Place::Register(_) => None,
         }
     }
 
@@ -178,6 +202,7 @@ impl Point {
                 | DataType::I64
                 | DataType::F64 => Shape::Number,
             },
+            Place::Signal(signal) => signal.shape,
         }
     }
 
@@ -199,6 +224,11 @@ impl Point {
 
     /// True where switching it on lasts until it is switched off: no pulse, no self-clearing command word.
     pub fn latches(&self) -> bool {
+        if let Some(Words::Switch { off: None, .. }) =
+            self.signal().and_then(|signal| signal.sink.as_ref()).map(|sink| &sink.words)
+        {
+            return false;
+        }
         let command = self.register().and_then(|register| register.command);
         self.pulse.is_none() && command.is_none_or(|command| command.off.is_some())
     }
@@ -258,17 +288,81 @@ pub struct Identify {
     pub equals: u16,
 }
 
-/// Raw bits or words of one point and what must come out of them.
+/// A `[[test]]` block: what goes in and what must come out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProfileTest {
-    /// The point's place in [`Profile::points`].
-    pub point: usize,
-    /// Bits (0 or 1) or words as they arrive, first address first.
-    pub raw: Vec<u16>,
-    /// What must come out.
-    pub expect: Expect,
+    /// What is tried.
+    pub trial: Trial,
     /// Where the block stands in the profile's text.
     pub span: Range<usize>,
+}
+
+impl ProfileTest {
+    /// True where it says what comes out of, or is sent for, the point at this place.
+    pub fn shows(&self, index: usize) -> bool {
+        match &self.trial {
+            Trial::Register { point, .. } | Trial::Write { point, .. } => *point == index,
+            Trial::Unit { expect, .. } => expect.iter().any(|(point, _)| *point == index),
+            Trial::Bytes { .. } => false,
+        }
+    }
+
+    /// What it tries, in words: ``point `opened` ``.
+    pub fn subject(&self, profile: &Profile) -> String {
+        let point = |index: &usize| format!("point `{}`", profile.points[*index].name);
+        let records = |places: &mut dyn Iterator<Item = &usize>| {
+            let records = profile.stream.iter().flat_map(|stream| &stream.records).collect::<Vec<_>>();
+            places.map(|place| format!("`{}`", records[*place].name)).collect::<Vec<_>>().join(", ")
+        };
+        match &self.trial {
+            Trial::Register { point: index, .. } => point(index),
+            Trial::Write { point: index, .. } => format!("writing {}", point(index)),
+            Trial::Unit { record: None, .. } => "a unit".to_owned(),
+            Trial::Unit { record: Some(record), .. } => format!("record {}", records(&mut [*record].iter())),
+            Trial::Bytes { records: places, .. } => format!("bytes that hold {}", records(&mut places.iter())),
+        }
+    }
+}
+
+/// What a `[[test]]` block tries.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trial {
+    /// Raw bits or words of one point.
+    Register {
+        /// The point's place in [`Profile::points`].
+        point: usize,
+        /// Bits (0 or 1) or words as they arrive, first address first.
+        raw: Vec<u16>,
+        /// What must come out.
+        expect: Expect,
+    },
+    /// One line without its end, or one whole frame.
+    Unit {
+        /// Its bytes.
+        unit: Vec<u8>,
+        /// Which record it must be; `None`: none at all.
+        record: Option<usize>,
+        /// What must come out for points of it.
+        expect: Vec<(usize, Expect)>,
+    },
+    /// Bytes as they come from the wire, disturbances and all.
+    Bytes {
+        /// What comes.
+        bytes: Vec<u8>,
+        /// The records that must be found, in their order.
+        records: Vec<usize>,
+    },
+    /// A value that is written.
+    Write {
+        /// The point's place in [`Profile::points`].
+        point: usize,
+        /// The value.
+        value: Value,
+        /// The unit number it is written to.
+        unit: u8,
+        /// The bytes that must be sent.
+        sends: Vec<u8>,
+    },
 }
 
 /// What a `[[test]]` block expects.

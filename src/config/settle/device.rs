@@ -9,7 +9,7 @@ use portside_devices::plan::Speed;
 use portside_devices::profile::{Profile, Protocol};
 
 use super::bus::{Bus, Way, changing_name, judge};
-use super::{Settling, duplicates, twice};
+use super::{Settling, duplicates, line, twice};
 use crate::config::address::Address;
 use crate::config::checked::{Connection, Device, Link, OnModbus};
 use crate::config::choice::DeviceKind;
@@ -47,7 +47,7 @@ enum Reach {
         way: Way,
         unit: u8,
     },
-    /// A device that does not speak Modbus, on a connection or a port.
+    /// A device that speaks in lines or frames, alone on a connection or a port.
     Line(Way),
     Folder(PathBuf),
     /// Something that was refused: kept to find two devices at one place.
@@ -84,10 +84,20 @@ pub(super) fn drafts(tables: Vec<Placed<DeviceTable>>, mut buses: Vec<Bus>, on: 
     });
     twice(places, codes::SAME_PLACE, on.faults, |place| format!("two devices are at {place}"));
     judge(&buses, &drafts, on);
+    line::sharing(&drafts, on);
     drafts
 }
 
 impl Reach {
+    /// The link and the unit on it; a device alone on its link is unit 1.
+    fn unit(self) -> Option<(Way, u8)> {
+        match self {
+            Self::Unit { way, unit } => Some((way, unit)),
+            Self::Line(way) => Some((way, 1)),
+            Self::Folder(_) | Self::Refused(_) => None,
+        }
+    }
+
     fn place(&self) -> String {
         match self {
             Self::Unit { way, unit } => format!("{}, unit {unit}", way.place()),
@@ -205,7 +215,16 @@ fn protocol(reach: &Placed<Reach>, profile: &Placed<Arc<Profile>>, on: &mut Sett
             "expected modbus://…/UNIT or serial://PATH?unit=UNIT",
             "write modbus://HOST:PORT/UNIT, modbus://BUS/UNIT, or serial:///dev/serial/by-id/…?baud=9600&unit=1",
         ),
-        (Reach::Unit { .. } | Reach::Folder(_) | Reach::Refused(_), Protocol::Modbus) => {}
+        (Reach::Unit { way, .. }, Protocol::Line | Protocol::Frame) if line::is_modbus(way) => wrong(
+            format!("profile `{}` does not speak Modbus", profile.value.name),
+            "expected tcp://HOST:PORT or serial://PATH?baud=BAUD",
+            "write tcp://HOST:PORT for a device on the network, serial:///dev/serial/by-id/…?baud=9600 for one on a port",
+        ),
+        (Reach::Unit { .. } | Reach::Folder(_) | Reach::Refused(_), Protocol::Modbus)
+        | (
+            Reach::Unit { .. } | Reach::Line(_) | Reach::Folder(_) | Reach::Refused(_),
+            Protocol::Line | Protocol::Frame,
+        ) => {}
     }
 }
 
@@ -379,8 +398,9 @@ pub(super) fn finish(drafts: Vec<Draft>) -> Option<(Vec<Device>, Vec<Link>)> {
         let id = draft.id?.value;
         let connection = match draft.reach?.value {
             Reach::Folder(dir) => Connection::Folder(dir),
-            Reach::Refused(_) | Reach::Line(_) => return None,
-            Reach::Unit { way, unit } => {
+            Reach::Refused(_) => return None,
+            reach @ (Reach::Unit { .. } | Reach::Line(_)) => {
+                let (way, unit) = reach.unit()?;
                 let link = join(&mut links, way, index);
                 let (profile, interval) = (draft.profile?.value, draft.interval?.value);
                 Connection::Modbus(OnModbus { link, unit, profile, interval, timeout: draft.timeout? })

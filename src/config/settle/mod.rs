@@ -3,6 +3,7 @@
 mod bus;
 mod device;
 mod gate;
+mod line;
 mod station;
 mod temperature;
 mod uplink;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portside::clock::Clock;
+use portside::field::medium::Medium;
 use portside::field::{self, DeviceSpec, Drive, Intervals, LinkSpec};
 use portside::simulate::serve;
 use portside_devices::profile::Profile;
@@ -91,7 +92,7 @@ async fn measure(address: SocketAddr, seconds: u64) -> Fallible<()> {
     };
     let spec = LinkSpec {
         name: "bench".into(),
-        address: address.to_string().into(),
+        medium: Medium::tcp(address.ip().to_string(), address.port()),
         devices: (1..=DEVICES).map(device).collect(),
         timeout: EVERY,
         drive: Drive::WatchOnly,

@@ -288,8 +288,7 @@ fn start_links(
             })
             .collect();
         let timeout = on.map(|(_, on)| on.timeout).max().unwrap_or(Duration::from_millis(300));
-        let address: Arc<str> = format!("{}:{}", link.host, link.port).into();
-        LinkSpec { name: address.clone(), address, devices, timeout, drive: Drive::Full }
+        LinkSpec { name: link.name.clone(), medium: link.medium.clone(), devices, timeout, drive: Drive::Full }
     };
     config.links.iter().map(|link| field::spawn(spec(link), clock, events.clone(), stop.clone())).collect()
 }

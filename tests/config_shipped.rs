@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use portside::config::{self, Connection, Ink};
+use portside::config::{self, Connection, Ink, Medium};
+use portside::field::medium::Parity;
 use portside::lane::{DeskRole, PictureRule, Place};
 use portside_devices::kind::Closes;
 use proptest::prelude::*;
@@ -55,7 +56,7 @@ fn the_gate_template_means_what_it_says() {
     assert_eq!(settings.review_timeout, Duration::from_secs(90));
     assert_eq!(config.reaction(), Duration::from_millis(150));
     let Connection::Modbus(arm) = &config.devices[config.gate.arm].connection else { panic!("the arm is on Modbus") };
-    assert_eq!((&*config.links[arm.link].host, config.links[arm.link].port, arm.unit), ("10.0.0.20", 502, 1));
+    assert_eq!((&config.links[arm.link].medium, arm.unit), (&Medium::tcp("10.0.0.20", 502), 1));
 }
 
 fn is_key(line: &str) -> bool {
@@ -79,7 +80,7 @@ fn every_choice_of_the_gate_template_can_be_taken() {
     let config = config::parse(Path::new("chosen.toml"), chosen.as_bytes());
     let config = config.unwrap_or_else(|report| panic!("{}", report.render(Ink::Plain))).config;
     assert!(config.uplink.is_some() && config.station.xray.is_some());
-    assert_eq!(config.devices.len(), 2);
+    assert_eq!(config.devices.len(), 3);
 }
 
 #[test]
@@ -90,6 +91,25 @@ fn two_devices_of_one_host_share_a_link() {
     let config = config::parse(Path::new("x.toml"), text.replacen("[gate]", more, 1).as_bytes()).unwrap().config;
     assert_eq!(config.links.len(), 1);
     assert_eq!(config.links[0].devices, [0, 1]);
+}
+
+#[test]
+fn devices_of_a_bus_share_one_link_as_the_bus_is_set() {
+    let text = std::fs::read_to_string(GATE).unwrap().replace("modbus://10.0.0.20:502/1", "modbus://pair1/1");
+    let more = "[bus.pair1]\nport = \"/dev/serial/by-id/a\"\nbaud = 115200\nparity = \"even\"\nquiet = \"400 ms\"\n\n\
+                [[device]]\nid = \"io1\"\nkind = \"io\"\nprofile = \"io/waveshare-8ch\"\n\
+                address = \"modbus://pair1/2\"\n\n[gate]";
+    let config = config::parse(Path::new("x.toml"), text.replacen("[gate]", more, 1).as_bytes()).unwrap().config;
+    let [link] = &config.links[..] else { panic!("{:?}", config.links) };
+    let Medium::Serial(serial) = &link.medium else { panic!("{:?}", link.medium) };
+    assert_eq!((&*link.name, &link.devices[..]), ("pair1", &[0, 1][..]));
+    assert_eq!(
+        (serial.path.to_str(), serial.baud, serial.parity),
+        (Some("/dev/serial/by-id/a"), 115_200, Parity::Even)
+    );
+    assert_eq!((serial.gap.as_micros(), serial.quiet.as_millis()), (1_750, 400));
+    // Telegrams under way cannot be cut short: the doubt waits for the longest of them where that exceeds 50 ms.
+    assert_eq!(config.reaction().as_millis(), 150);
 }
 
 #[test]

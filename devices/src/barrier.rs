@@ -105,7 +105,10 @@ fn off(profile: &Profile, names: &[&str]) -> Vec<PointWrite> {
     names
         .iter()
         .filter_map(|name| profile.point_index(name))
-        .filter(|point| profile.points[*point].command.is_none_or(|command| command.off.is_some()))
+        .filter(|point| {
+            let command = profile.points[*point].register().and_then(|register| register.command);
+            command.is_none_or(|command| command.off.is_some())
+        })
         .map(|point| PointWrite { point, value: Value::Bool(false) })
         .collect()
 }

@@ -1,29 +1,41 @@
 //! Raw bits and words into values with a quality, and values into the words to write.
 
-use crate::profile::{ByteOrder, DataType, Expect, Point, Profile, ProfileTest, Table, Truth, WordOrder};
+use crate::kind::Shape;
+use crate::profile::{
+    ByteOrder, DataType, Expect, Point, Profile, ProfileTest, Register, Table, Trial, Truth, WordOrder,
+};
 use crate::reading::{Quality, Value};
+use crate::stream::Words;
 
 /// What a device sent for one point: exactly its bits or words, first address first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Raw<'a> {
     /// One coil or discrete input.
     Bit(bool),
-    /// As many registers as [`Point::width`] says.
+    /// As many registers as [`Register::width`] says.
     Words(&'a [u16]),
 }
 
 /// The value of a point and how far it can be trusted. Never panics, whatever the device sent.
 pub fn decode(point: &Point, raw: Raw<'_>) -> (Option<Value>, Quality) {
-    match (raw, point.data) {
+    let Some(register) = point.register() else { return bad(format!("`{}` is in no register", point.name)) };
+    match (raw, register.data) {
         (Raw::Bit(on), _) => good(Value::Bool(on != point.inverted)),
-        (Raw::Words(words), _) if words.len() != usize::from(point.width()) => {
-            bad(format!("{} registers came, expected {}", words.len(), point.width()))
+        (Raw::Words(words), _) if words.len() != usize::from(register.width()) => {
+            bad(format!("{} registers came, expected {}", words.len(), register.width()))
         }
-        (Raw::Words(words), DataType::Bool) => match point.truth {
-            Some(truth) => good(Value::Bool(holds(truth, ordered(point, words[0])) != point.inverted)),
+        (Raw::Words(words), DataType::Bool) => match register.truth {
+            Some(truth) => good(Value::Bool(holds(truth, ordered(register, words[0])) != point.inverted)),
             None => bad("the profile does not say where the bool is".to_owned()),
         },
-        (Raw::Words(words), _) => number(point, bits(point, words)),
+        (Raw::Words(words), _) => {
+            let own = &words[..usize::from(register.data.words())];
+            let decimals = register.decimals.map_or(0, |place| {
+                let word = ordered(register, words[usize::from(place.word)]);
+                i32::from((word & place.mask) >> place.mask.trailing_zeros())
+            });
+            number(point, register, bits(register, own), decimals)
+        }
     }
 }
 
@@ -42,17 +54,17 @@ const fn holds(truth: Truth, word: u16) -> bool {
     }
 }
 
-const fn ordered(point: &Point, word: u16) -> u16 {
-    match point.byte_order {
+const fn ordered(register: &Register, word: u16) -> u16 {
+    match register.byte_order {
         ByteOrder::Big => word,
         ByteOrder::Little => word.swap_bytes(),
     }
 }
 
 /// The words of a point put together, high word first.
-fn bits(point: &Point, words: &[u16]) -> u64 {
-    let join = |all: u64, word: &u16| all << 16 | u64::from(ordered(point, *word));
-    match point.word_order {
+fn bits(register: &Register, words: &[u16]) -> u64 {
+    let join = |all: u64, word: &u16| all << 16 | u64::from(ordered(register, *word));
+    match register.word_order {
         WordOrder::HighFirst => words.iter().fold(0, join),
         WordOrder::LowFirst => words.iter().rev().fold(0, join),
     }
@@ -65,11 +77,13 @@ enum Number {
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // picking bits apart is the point
-fn unpack(point: &Point, bits: u64) -> Number {
-    match point.data {
+fn unpack(register: &Register, bits: u64) -> Number {
+    match register.data {
         DataType::U8Low => Number::Int(i128::from(bits as u8)),
         DataType::U8High => Number::Int(i128::from((bits >> 8) as u8)),
-        DataType::Bool | DataType::U16 | DataType::U32 | DataType::U64 => Number::Int(i128::from(picked(point, bits))),
+        DataType::Bool | DataType::U16 | DataType::U32 | DataType::U64 => {
+            Number::Int(i128::from(picked(register, bits)))
+        }
         DataType::I16 => Number::Int(i128::from(bits as u16 as i16)),
         DataType::I32 => Number::Int(i128::from(bits as u32 as i32)),
         DataType::I64 => Number::Int(i128::from(bits as i64)),
@@ -78,20 +92,21 @@ fn unpack(point: &Point, bits: u64) -> Number {
     }
 }
 
-fn picked(point: &Point, bits: u64) -> u64 {
-    point.mask.map_or(bits, |mask| (bits & mask) >> mask.trailing_zeros())
+fn picked(register: &Register, bits: u64) -> u64 {
+    register.mask.map_or(bits, |mask| (bits & mask) >> mask.trailing_zeros())
 }
 
-fn number(point: &Point, bits: u64) -> (Option<Value>, Quality) {
+fn number(point: &Point, register: &Register, bits: u64, decimals: i32) -> (Option<Value>, Quality) {
     if point.invalid.contains(&bits) {
-        let digits = usize::from(point.width()) * 4;
+        let digits = usize::from(register.data.words()) * 4;
         return (None, Quality::Invalid(format!("the device sent 0x{bits:0digits$X}, its code for no measurement")));
     }
-    let plain = point.scale == 1.0 && point.offset == 0.0;
-    let (value, size) = match unpack(point, bits) {
+    let plain = point.scale == 1.0 && point.offset == 0.0 && decimals == 0;
+    let (value, size) = match unpack(register, bits) {
         Number::Int(raw) => match i64::try_from(raw) {
             Ok(whole) if plain => (Value::Int(whole), raw as f64),
-            Ok(_) | Err(_) => scaled(point, raw as f64),
+            // Divided, not multiplied by 0.01: 12345 with two decimals is 123.45 to the last bit.
+            Ok(_) | Err(_) => scaled(point, raw as f64 / 10_f64.powi(decimals)),
         },
         Number::Float(raw) => scaled(point, raw),
     };
@@ -103,7 +118,7 @@ fn scaled(point: &Point, raw: f64) -> (Value, f64) {
     (Value::Float(size), size)
 }
 
-fn judge(point: &Point, value: Value, size: f64) -> (Option<Value>, Quality) {
+pub(crate) fn judge(point: &Point, value: Value, size: f64) -> (Option<Value>, Quality) {
     if !size.is_finite() {
         return bad(format!("the device sent {size}, which is no measurement"));
     }
@@ -152,9 +167,10 @@ pub fn encode(point: &Point, value: &Value) -> Result<Write, String> {
     if !point.writable() {
         return Err(format!("point `{}` cannot be written", point.name));
     }
-    if point.data == DataType::Bool {
+    let Some(register) = point.register() else { return Err(format!("point `{}` is in no register", point.name)) };
+    if register.data == DataType::Bool {
         let on = value.as_bool().ok_or_else(|| format!("point `{}` is on or off, not {value}", point.name))?;
-        return switch(point, on);
+        return switch(point, register, on);
     }
     let size = match value {
         Value::Int(_) | Value::Float(_) => value.as_f64(),
@@ -164,14 +180,14 @@ pub fn encode(point: &Point, value: &Value) -> Result<Write, String> {
     if let (_, Quality::Bad(reason)) = judge(point, value.clone(), size) {
         return Err(format!("point `{}`: {reason}", point.name));
     }
-    let bits = pack(point, (size - point.offset) / point.scale)
+    let bits = pack(register, (size - point.offset) / point.scale)
         .ok_or_else(|| format!("point `{}`: {value} does not fit into its registers", point.name))?;
-    Ok(registers(point, bits))
+    Ok(registers(register, bits))
 }
 
-fn switch(point: &Point, on: bool) -> Result<Write, String> {
-    let address = point.address;
-    match (point.table, point.command) {
+fn switch(point: &Point, register: &Register, on: bool) -> Result<Write, String> {
+    let address = register.address;
+    match (register.table, register.command) {
         (Table::Coil, _) => Ok(Write::Coil { address, on: on != point.inverted }),
         (_, Some(command)) if on => Ok(Write::Register { address, word: command.on }),
         (_, Some(command)) => match command.off {
@@ -185,10 +201,10 @@ fn switch(point: &Point, on: bool) -> Result<Write, String> {
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // each cast is guarded by its range
-fn pack(point: &Point, raw: f64) -> Option<u64> {
+fn pack(register: &Register, raw: f64) -> Option<u64> {
     let whole = raw.round();
     let within = |low: f64, high: f64| (low..=high).contains(&whole);
-    match point.data {
+    match register.data {
         DataType::U16 if within(0.0, f64::from(u16::MAX)) => Some(whole as u64),
         DataType::U32 if within(0.0, f64::from(u32::MAX)) => Some(whole as u64),
         // The largest f64 below 2^64 and 2^63: above 2^53 a float is no exact counter anyway.
@@ -210,12 +226,15 @@ fn pack(point: &Point, raw: f64) -> Option<u64> {
     }
 }
 
-fn registers(point: &Point, bits: u64) -> Write {
-    let address = point.address;
-    let mut words: Vec<u16> =
-        bits.to_be_bytes().chunks_exact(2).map(|pair| ordered(point, u16::from_be_bytes([pair[0], pair[1]]))).collect();
-    words.drain(..4 - usize::from(point.width()));
-    if point.word_order == WordOrder::LowFirst {
+fn registers(register: &Register, bits: u64) -> Write {
+    let address = register.address;
+    let mut words: Vec<u16> = bits
+        .to_be_bytes()
+        .chunks_exact(2)
+        .map(|pair| ordered(register, u16::from_be_bytes([pair[0], pair[1]])))
+        .collect();
+    words.drain(..4 - usize::from(register.data.words()));
+    if register.word_order == WordOrder::LowFirst {
         words.reverse();
     }
     match words[..] {
@@ -226,15 +245,47 @@ fn registers(point: &Point, bits: u64) -> Write {
 
 /// Runs one `[[test]]` block: what came out instead, if it differs.
 pub fn run_test(profile: &Profile, test: &ProfileTest) -> Result<(), String> {
-    let point = &profile.points[test.point];
-    let raw = match (point.table.is_bits(), &test.raw[..]) {
-        (true, [bit]) => Raw::Bit(*bit != 0),
-        (true, many) => return Err(format!("`raw` holds {} bits, `{}` is one", many.len(), point.name)),
-        (false, words) => Raw::Words(words),
-    };
-    let (value, quality) = decode(point, raw);
-    let agrees = match (&test.expect, &quality) {
-        (Expect::Good(expected), Quality::Good) => value.as_ref().is_some_and(|value| same(expected, value)),
+    match (&test.trial, &profile.stream) {
+        (Trial::Register { point, raw, expect }, _) => {
+            let point = &profile.points[*point];
+            let bits = point.register().is_some_and(|register| register.table.is_bits());
+            let raw = match (bits, &raw[..]) {
+                (true, [bit]) => Raw::Bit(*bit != 0),
+                (true, many) => return Err(format!("`raw` holds {} bits, `{}` is one", many.len(), point.name)),
+                (false, words) => Raw::Words(words),
+            };
+            let (value, quality) = decode(point, raw);
+            agree(point, expect, value.as_ref(), &quality)
+        }
+        (Trial::Unit { unit, record, expect }, Some(stream)) => stream.try_unit(profile, unit, *record, expect),
+        (Trial::Bytes { bytes, records }, Some(stream)) => stream.try_bytes(profile, bytes, records),
+        (Trial::Write { point, value, unit, sends }, Some(_)) => {
+            try_write(&profile.points[*point], value, *unit, sends)
+        }
+        (Trial::Unit { .. } | Trial::Bytes { .. } | Trial::Write { .. }, None) => {
+            Err("the profile has neither lines nor frames".to_owned())
+        }
+    }
+}
+
+fn try_write(point: &Point, value: &Value, unit: u8, sends: &[u8]) -> Result<(), String> {
+    match words(point, unit, value) {
+        Ok(bytes) if bytes == sends => Ok(()),
+        Ok(bytes) => Err(format!("{} was sent", shown(&bytes))),
+        Err(why) => Err(format!("nothing was sent: {why}")),
+    }
+}
+
+/// Bytes as a technician can compare them: text where it is text, hexadecimal digits where not.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    format!("\"{}\" ({})", bytes.escape_ascii(), hex.join(" "))
+}
+
+/// Holds what came out against what a test expects.
+pub(crate) fn agree(point: &Point, expect: &Expect, value: Option<&Value>, quality: &Quality) -> Result<(), String> {
+    let agrees = match (expect, quality) {
+        (Expect::Good(expected), Quality::Good) => value.is_some_and(|value| same(expected, value)),
         (Expect::Bad, Quality::Bad(_)) | (Expect::Invalid, Quality::Invalid(_)) => true,
         (Expect::Good(_) | Expect::Bad | Expect::Invalid, _) => false,
     };
@@ -248,6 +299,42 @@ pub fn run_test(profile: &Profile, test: &ProfileTest) -> Result<(), String> {
         }
         (None, Quality::Good | Quality::Stale) => format!("`{}` came out without a value", point.name),
     })
+}
+
+/// The bytes that make a point of a line or frame device hold `value`, or why it cannot.
+pub fn words(point: &Point, unit: u8, value: &Value) -> Result<Vec<u8>, String> {
+    let named = |why: String| format!("point `{}`: {why}", point.name);
+    let Some(signal) = point.signal() else { return Err(named("it is in a register".to_owned())) };
+    let Some(sink) = &signal.sink else { return Err(format!("point `{}` cannot be written", point.name)) };
+    match (&sink.words, value) {
+        (Words::Switch { on, off }, Value::Bool(wanted)) => {
+            let template = if *wanted != point.inverted { Some(on) } else { off.as_ref() };
+            let template = template.ok_or_else(|| named("it ends by itself and cannot be switched off".to_owned()))?;
+            template.render(unit, None, &sink.rules).map_err(named)
+        }
+        (Words::Switch { .. }, Value::Int(_) | Value::Float(_) | Value::Text(_)) => {
+            Err(format!("point `{}` is on or off, not {value}", point.name))
+        }
+        (Words::Value(template), _) => {
+            template.render(unit, Some(&raw_value(point, value)?), &sink.rules).map_err(named)
+        }
+    }
+}
+
+/// The value as the device counts it.
+fn raw_value(point: &Point, value: &Value) -> Result<Value, String> {
+    match (point.shape(), value) {
+        (Shape::Text, Value::Text(_)) => Ok(value.clone()),
+        (Shape::Number, Value::Int(_) | Value::Float(_)) => {
+            let size = value.as_f64().unwrap_or(f64::NAN);
+            if let (_, Quality::Bad(reason)) = judge(point, value.clone(), size) {
+                return Err(format!("point `{}`: {reason}", point.name));
+            }
+            let plain = point.scale == 1.0 && point.offset == 0.0;
+            Ok(if plain { value.clone() } else { Value::Float((size - point.offset) / point.scale) })
+        }
+        (Shape::Text | Shape::Number | Shape::Bool, _) => Err(format!("point `{}` cannot hold {value}", point.name)),
+    }
 }
 
 /// Equal as a technician reads it: 21 is 21.0, and scaling by 0.1 may leave a rounding error.
@@ -299,6 +386,16 @@ mod tests {
         assert_eq!(value("table = \"input\"\ntype = \"f32\"", &[0x41A4, 0x0000]), float(20.5));
         assert_eq!(value("table = \"input\"\ntype = \"f64\"", &[0x4034, 0x8000, 0, 0]), float(20.5));
         assert_eq!(value("table = \"input\"\ntype = \"i16\"\nscale = 0.5\noffset = -10", &[4]), float(-8.0));
+    }
+
+    #[test]
+    fn a_number_takes_its_decimals_from_a_word_of_the_same_read() {
+        let lines = "table = \"holding\"\ntype = \"i32\"\ndecimals_word = 5\ndecimals_mask = 0x0070";
+        let float = |number| Some(Value::Float(number));
+        assert_eq!(value(lines, &[0, 12345, 9, 9, 9, 0x0023]), float(123.45));
+        assert_eq!(value(lines, &[0xFFFF, 0xFFFF, 0, 0, 0, 0x0010]), float(-0.1));
+        assert_eq!(value(lines, &[0, 12345, 0, 0, 0, 0xFF8F]), Some(Value::Int(12345)));
+        assert_eq!(value(lines, &[0, 12345]), None, "the word with the decimals is missing");
     }
 
     #[test]

@@ -67,15 +67,35 @@ fn shipped_texts() -> impl Iterator<Item = (String, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kind::{Kind, Need};
 
     #[test]
     fn every_shipped_profile_is_sound_and_has_tests() {
         let library = Library::shipped();
-        assert!(library.names().count() >= 7);
+        assert!(library.names().count() >= 30);
         for name in library.names() {
             match library.get(name).unwrap() {
                 Ok(profile) => assert!(!profile.tests.is_empty(), "{name} has no [[test]]"),
                 Err(faults) => panic!("{name}: {faults:#?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_has_a_model_and_every_required_number_a_test() {
+        let library = Library::shipped();
+        let profiles: Vec<_> = library.names().map(|name| library.get(name).unwrap().unwrap()).collect();
+        for (word, kind) in Kind::WORDS.iter().filter(|(_, kind)| kind.has_profiles()) {
+            assert!(profiles.iter().any(|profile| profile.kind == *kind), "no model of kind {word}");
+        }
+        for profile in &profiles {
+            let required = profile.kind.standard_points().iter().filter(|point| point.need == Need::Required);
+            for index in required.filter_map(|wanted| profile.point_index(wanted.name)) {
+                let point = &profile.points[index];
+                let a_bit = point.register().is_some_and(|register| register.table.is_bits());
+                let tested = profile.tests.iter().any(|test| test.shows(index));
+                let told = tested || a_bit || !point.readable();
+                assert!(told, "{}: no [[test]] shows what the bytes of `{}` mean", profile.name, point.name);
             }
         }
     }

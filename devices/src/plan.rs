@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::profile::{PollClass, Profile, Table};
+use crate::profile::{PollClass, Profile, Register, Table};
 
 /// Most registers that one answer can carry (Modbus application protocol 1.1b3, 6.3).
 pub const REGISTERS_MAX: u16 = 125;
@@ -30,24 +30,20 @@ pub struct Block {
 /// Neighbours share a block when no more than [`Profile::gap`] unwanted addresses lie between them: many devices
 /// answer an exception to a read that touches an address they do not have.
 pub fn plan(profile: &Profile) -> Vec<Block> {
-    let mut order: Vec<usize> = (0..profile.points.len()).filter(|index| profile.points[*index].readable()).collect();
-    order.sort_by_key(|index| {
-        let point = &profile.points[*index];
-        (point.poll, point.table, point.address, *index)
-    });
+    let mut order: Vec<Wanted> = (0..profile.points.len()).filter_map(|index| wanted(profile, index)).collect();
+    order.sort_by_key(|wanted| (wanted.class, wanted.register.table, wanted.register.address, wanted.index));
     let mut blocks: Vec<Block> = Vec::new();
-    for index in order {
-        let point = &profile.points[index];
-        match blocks.last_mut().filter(|block| joins(block, profile, index)) {
+    for Wanted { index, class, register } in order {
+        match blocks.last_mut().filter(|block| joins(block, profile.gap, class, register)) {
             Some(block) => {
-                block.count = block.count.max(point.address - block.start + point.width());
+                block.count = block.count.max(register.address - block.start + register.width());
                 block.points.push(index);
             }
             None => blocks.push(Block {
-                table: point.table,
-                start: point.address,
-                count: point.width(),
-                class: point.poll,
+                table: register.table,
+                start: register.address,
+                count: register.width(),
+                class,
                 points: vec![index],
             }),
         }
@@ -55,15 +51,24 @@ pub fn plan(profile: &Profile) -> Vec<Block> {
     blocks
 }
 
-fn joins(block: &Block, profile: &Profile, index: usize) -> bool {
+/// A point to be read.
+struct Wanted<'p> {
+    index: usize,
+    class: PollClass,
+    register: &'p Register,
+}
+
+fn wanted(profile: &Profile, index: usize) -> Option<Wanted<'_>> {
     let point = &profile.points[index];
-    let most = u32::from(if point.table.is_bits() { BITS_MAX } else { REGISTERS_MAX });
+    let register = point.register().filter(|_| point.readable())?;
+    Some(Wanted { index, class: point.poll, register })
+}
+
+fn joins(block: &Block, gap: u16, class: PollClass, register: &Register) -> bool {
+    let most = u32::from(if register.table.is_bits() { BITS_MAX } else { REGISTERS_MAX });
     let (start, end) = (u32::from(block.start), u32::from(block.start) + u32::from(block.count));
-    let (from, to) = (u32::from(point.address), u32::from(point.address) + u32::from(point.width()));
-    block.class == point.poll
-        && block.table == point.table
-        && from <= end + u32::from(profile.gap)
-        && to.max(end) - start <= most
+    let (from, to) = (u32::from(register.address), u32::from(register.address) + u32::from(register.width()));
+    block.class == class && block.table == register.table && from <= end + u32::from(gap) && to.max(end) - start <= most
 }
 
 /// How fast a link is, as far as a plan has to know.
@@ -76,8 +81,10 @@ pub enum Speed {
     },
     /// A serial bus: bytes take time, and so does the device before it answers.
     Serial {
-        /// Bits a second.
-        baud: u32,
+        /// What one character takes.
+        character: Duration,
+        /// Silence between two telegrams.
+        gap: Duration,
         /// What a device takes before its answer begins.
         turnaround: Duration,
     },
@@ -87,9 +94,18 @@ impl Speed {
     /// A module on the lane's own network; 5 ms is what slow I/O modules take, a good one takes 1 ms.
     pub const TCP: Self = Self::Tcp { round_trip: Duration::from_millis(5) };
 
-    /// A serial bus with devices that answer within 10 ms.
-    pub const fn serial(baud: u32) -> Self {
-        Self::Serial { baud, turnaround: Duration::from_millis(10) }
+    /// A serial bus of 11-bit characters with devices that answer within 10 ms.
+    pub fn serial(baud: u32) -> Self {
+        let character = character(baud, 11);
+        Self::Serial { character, gap: silence(baud, character), turnaround: Duration::from_millis(10) }
+    }
+
+    /// How long `characters` are on their way; nothing on TCP, where the round trip has it.
+    pub fn transmission(self, characters: u32) -> Duration {
+        match self {
+            Self::Tcp { .. } => Duration::ZERO,
+            Self::Serial { character, .. } => character * characters,
+        }
     }
 }
 
@@ -97,24 +113,23 @@ impl Speed {
 pub fn read_cost(block: &Block, speed: Speed) -> Duration {
     match speed {
         Speed::Tcp { round_trip } => round_trip,
-        Speed::Serial { baud, turnaround } => {
+        Speed::Serial { gap, turnaround, .. } => {
             let data =
-                if block.table.is_bits() { u64::from(block.count.div_ceil(8)) } else { u64::from(block.count) * 2 };
+                if block.table.is_bits() { u32::from(block.count.div_ceil(8)) } else { u32::from(block.count) * 2 };
             // Request: unit, function, address, count, CRC. Answer: unit, function, length, data, CRC.
-            let bytes = 8 + 5 + data;
-            turnaround + character(baud) * u32::try_from(bytes).unwrap_or(u32::MAX) + silence(baud) * 2
+            turnaround + speed.transmission(8 + 5 + data) + gap * 2
         }
     }
 }
 
-/// A character of 11 bits (start, 8 data, parity or second stop, stop).
-fn character(baud: u32) -> Duration {
-    Duration::from_nanos(11_000_000_000 / u64::from(baud.max(1)))
+/// What a character of so many bits takes, start and stop bits counted.
+pub fn character(baud: u32, bits: u32) -> Duration {
+    Duration::from_nanos(u64::from(bits) * 1_000_000_000 / u64::from(baud.max(1)))
 }
 
 /// The gap between frames: 3.5 characters, and 1.75 ms above 19,200 Bd (Modbus over serial line 1.02, 2.5.1.1).
-fn silence(baud: u32) -> Duration {
-    if baud > 19_200 { Duration::from_micros(1_750) } else { character(baud) * 7 / 2 }
+pub fn silence(baud: u32, character: Duration) -> Duration {
+    if baud > 19_200 { Duration::from_micros(1_750) } else { character * 7 / 2 }
 }
 
 /// What one cycle of all reads of `class` costs.
@@ -201,9 +216,10 @@ mod tests {
                 for index in &block.points {
                     let point = &profile.points[*index];
                     seen[*index] += 1;
-                    prop_assert!(point.table == block.table && point.poll == block.class);
-                    prop_assert!(block.start <= point.address);
-                    prop_assert!(point.address + point.width() <= block.start + block.count);
+                    let place = point.register().unwrap();
+                    prop_assert!(place.table == block.table && point.poll == block.class);
+                    prop_assert!(block.start <= place.address);
+                    prop_assert!(place.address + place.width() <= block.start + block.count);
                 }
             }
             prop_assert!(seen.iter().all(|times| *times == 1));

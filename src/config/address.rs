@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::codes::{self, Code};
 use super::faults::nearest;
+use super::serial::Settings;
 use super::value::{Flaw, TextValue, inline_text};
 
 /// A device's address.
@@ -16,14 +17,29 @@ use super::value::{Flaw, TextValue, inline_text};
 pub(super) enum Address {
     /// `modbus://HOST:PORT/UNIT`
     ModbusTcp { host: Host, port: u16, unit: u8 },
+    /// `modbus+rtu://HOST:PORT/UNIT`: a gateway that passes on what a serial bus carries.
+    ModbusGateway { host: Host, port: u16, unit: u8 },
     /// `modbus://BUS/UNIT`
     ModbusBus { bus: String, unit: u8 },
-    /// `serial://DEVICE…`
-    Serial { port: String },
-    /// `file:///FOLDER`
-    Folder(PathBuf),
-    /// A scheme that later versions speak.
-    Later(&'static str),
+    /// `serial://PATH?baud=9600&…`: a port with one device on it; with `unit` it speaks Modbus.
+    Serial { path: PathBuf, settings: Settings, unit: Option<u8> },
+    /// `serial://BUS`: a device on a [bus.NAME] that does not speak Modbus.
+    SerialBus { bus: String },
+    /// `tcp://HOST:PORT`: a device that does not speak Modbus.
+    Tcp { host: Host, port: u16 },
+    /// `rtsp://HOST[:PORT]/PATH`
+    Rtsp(Rtsp),
+    /// `file:///FOLDER`, `file:///CLIP`
+    File(PathBuf),
+}
+
+/// Where a camera's stream is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rtsp {
+    pub(super) host: Host,
+    pub(super) port: u16,
+    /// Path and query, from the `/` on.
+    pub(super) path: String,
 }
 
 /// A broker's address.
@@ -77,7 +93,7 @@ fn host_and_port(text: &str, code: Code) -> Result<(Host, Option<u16>), Flaw> {
     }
 }
 
-const SCHEMES: &[&str] = &["modbus", "serial", "file", "tcp", "rtsp"];
+const SCHEMES: &[&str] = &["modbus", "modbus+rtu", "serial", "tcp", "rtsp", "file"];
 
 fn bad(label: impl Into<String>) -> Flaw {
     Flaw::new(codes::BAD_ADDRESS, label).help("write \"modbus://10.0.0.20:502/1\": host, port and unit id")
@@ -92,10 +108,11 @@ impl TextValue for Address {
         };
         match scheme {
             "modbus" => modbus(rest),
+            "modbus+rtu" => gateway(rest),
             "serial" => serial(rest),
-            "file" => folder(rest),
-            "tcp" => Ok(Self::Later("tcp")),
-            "rtsp" => Ok(Self::Later("rtsp")),
+            "tcp" => tcp(rest),
+            "rtsp" => rtsp(rest),
+            "file" => file(rest),
             other => Err(match nearest(other, SCHEMES.iter().copied()) {
                 Some(near) => Flaw::new(codes::BAD_ADDRESS, format!("unknown scheme `{other}`"))
                     .help(format!("did you mean `{near}://`?")),
@@ -107,41 +124,99 @@ impl TextValue for Address {
     fn schema() -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^(modbus://(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/[0-9]{1,3}|serial://.+|tcp://.+|rtsp://.+|file:///.*)$",
+            "pattern": "^(modbus(\\+rtu)?://(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/[0-9]{1,3}|serial://.+|tcp://.+:[0-9]{1,5}/?|rtsp://[^@]+|file:///.+)$",
         })
     }
 }
 
 fn modbus(rest: &str) -> Result<Address, Flaw> {
-    let Some((place, unit)) = rest.rsplit_once('/') else {
-        return Err(bad("the unit id is missing behind the host"));
-    };
-    let unit = match unit.parse::<u8>() {
-        Ok(number @ (1..=247 | 255)) if unit.bytes().all(|byte| byte.is_ascii_digit()) => number,
-        Ok(_) | Err(_) => return Err(bad(format!("unit `{unit}` is not a number from 1 to 247, or 255"))),
-    };
+    let (place, unit) = place_and_unit(rest)?;
     let (host, port) = host_and_port(place, codes::BAD_ADDRESS).map_err(|flaw| bad(flaw.label))?;
     match port {
-        Some(port) => Ok(Address::ModbusTcp { host, port, unit }),
+        // 255 is for devices on TCP that have no unit id of their own.
+        Some(port) if unit == "255" => Ok(Address::ModbusTcp { host, port, unit: 255 }),
+        Some(port) => Ok(Address::ModbusTcp { host, port, unit: bus_unit(unit).map_err(or_255)? }),
         // Neither a name with dots nor an IPv6 address can be a bus.
         None if place.contains(['.', '[']) => Err(Flaw::new(codes::BAD_ADDRESS, "the port is missing behind the host")
             .help(format!("write \"modbus://{place}:502/{unit}\""))),
-        None => Ok(Address::ModbusBus { bus: place.to_owned(), unit }),
+        None => Ok(Address::ModbusBus { bus: place.to_owned(), unit: bus_unit(unit)? }),
     }
+}
+
+fn gateway(rest: &str) -> Result<Address, Flaw> {
+    let help = "write \"modbus+rtu://10.0.0.20:4001/3\": the gateway's host and port, and the unit id on its bus";
+    let (place, unit) = place_and_unit(rest).map_err(|flaw| flaw.help(help))?;
+    let (host, port) = host_and_port(place, codes::BAD_ADDRESS).map_err(|flaw| flaw.help(help))?;
+    let port = port.ok_or_else(|| Flaw::new(codes::BAD_ADDRESS, "the port is missing behind the host").help(help))?;
+    Ok(Address::ModbusGateway { host, port, unit: bus_unit(unit)? })
+}
+
+fn place_and_unit(rest: &str) -> Result<(&str, &str), Flaw> {
+    rest.rsplit_once('/').ok_or_else(|| bad("the unit id is missing behind the host"))
+}
+
+/// A unit id on a serial bus: 0 is a broadcast, 248 and above are reserved.
+pub(super) fn bus_unit(text: &str) -> Result<u8, Flaw> {
+    match text.parse::<u8>() {
+        Ok(number @ 1..=247) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(number),
+        Ok(_) | Err(_) => {
+            let why = if text == "0" { " (0 is a broadcast, which nobody answers)" } else { "" };
+            let label = format!("unit `{text}` is not a number from 1 to 247{why}");
+            Err(Flaw::new(codes::BAD_ADDRESS, label).help("write the unit id that is set on the device: \"…/1\""))
+        }
+    }
+}
+
+fn or_255(flaw: Flaw) -> Flaw {
+    Flaw { label: flaw.label + ", or 255", ..flaw }
 }
 
 fn serial(rest: &str) -> Result<Address, Flaw> {
-    let port = rest.split_once('?').map_or(rest, |(port, _)| port);
-    if port.starts_with('/') {
-        return Ok(Address::Serial { port: port.to_owned() });
+    let (place, query) = rest.split_once('?').map_or((rest, None), |(place, query)| (place, Some(query)));
+    let help = "write \"serial:///dev/serial/by-id/…?baud=9600\", or the name of a [bus.NAME]: \"serial://pair1\"";
+    let flaw = |label: &str| Flaw::new(codes::BAD_ADDRESS, label).help(help);
+    if place.starts_with('/') && place.len() > 1 && !place.chars().any(char::is_control) {
+        let (settings, unit) = match query {
+            Some(query) => Settings::query(query)?,
+            None => (Settings::default(), None),
+        };
+        return Ok(Address::Serial { path: PathBuf::from(place), settings, unit });
     }
-    Err(Flaw::new(codes::BAD_ADDRESS, "expected the port's path")
-        .help("write \"serial:///dev/serial/by-id/…?baud=9600\""))
+    let named = !place.is_empty() && place.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    match query {
+        None if named => Ok(Address::SerialBus { bus: place.to_owned() }),
+        Some(_) if named => Err(flaw("the settings of a bus stand in its [bus.NAME], expected its name alone")),
+        Some(_) | None => Err(flaw("expected the port's path from the root on, or the name of a bus")),
+    }
 }
 
-fn folder(rest: &str) -> Result<Address, Flaw> {
+fn tcp(rest: &str) -> Result<Address, Flaw> {
+    let help = "write \"tcp://10.0.0.40:4001\": host and port";
+    match host_and_port(rest.strip_suffix('/').unwrap_or(rest), codes::BAD_ADDRESS).map_err(|flaw| flaw.help(help))? {
+        (host, Some(port)) => Ok(Address::Tcp { host, port }),
+        (_, None) => Err(Flaw::new(codes::BAD_ADDRESS, "the port is missing behind the host").help(help)),
+    }
+}
+
+fn rtsp(rest: &str) -> Result<Address, Flaw> {
+    let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if place.contains('@') {
+        return Err(Flaw::new(codes::SECRET, "no user or password belongs into the address")
+            .help("give the camera a user for the lane alone, and keep its password in a file"));
+    }
+    let help = "write \"rtsp://10.0.0.30:554/stream1\"";
+    let (host, port) = host_and_port(place, codes::BAD_ADDRESS).map_err(|flaw| flaw.help(help))?;
+    if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(
+            Flaw::new(codes::BAD_ADDRESS, "blanks and other signs have to be written as %20 and so on").help(help)
+        );
+    }
+    Ok(Address::Rtsp(Rtsp { host, port: port.unwrap_or(554), path: format!("/{path}") }))
+}
+
+fn file(rest: &str) -> Result<Address, Flaw> {
     if rest.starts_with('/') && rest.len() > 1 && !rest.chars().any(char::is_control) {
-        return Ok(Address::Folder(PathBuf::from(rest)));
+        return Ok(Address::File(PathBuf::from(rest)));
     }
     Err(Flaw::new(codes::BAD_ADDRESS, "expected a folder from the root on")
         .help("write \"file:///srv/xray/out\", with three slashes"))
@@ -181,6 +256,8 @@ inline_text!(Address, Broker);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::choice::ParityBit;
+    use crate::config::serial::Baud;
 
     fn host(text: &str) -> Host {
         Host(text.into())
@@ -189,14 +266,28 @@ mod tests {
     #[test]
     fn addresses_are_read_once_into_what_they_mean() {
         let tcp = |name, port, unit| Address::ModbusTcp { host: host(name), port, unit };
+        let serial = |path: &str, settings, unit| Address::Serial { path: path.into(), settings, unit };
+        let rtsp = |name, port, path: &str| Address::Rtsp(Rtsp { host: host(name), port, path: path.to_owned() });
         let table = [
             ("modbus://10.0.0.20:502/1", tcp("10.0.0.20", 502, 1)),
             ("modbus://Relay-7.lane.example:1502/247", tcp("relay-7.lane.example", 1502, 247)),
             ("modbus://[fe80::1]:502/255", tcp("fe80::1", 502, 255)),
             ("modbus://pair1/3", Address::ModbusBus { bus: "pair1".to_owned(), unit: 3 }),
-            ("serial:///dev/ttyUSB0?baud=9600", Address::Serial { port: "/dev/ttyUSB0".to_owned() }),
-            ("file:///srv/xray", Address::Folder("/srv/xray".into())),
-            ("rtsp://10.0.0.30/1", Address::Later("rtsp")),
+            ("modbus+rtu://gw7:4001/3", Address::ModbusGateway { host: host("gw7"), port: 4001, unit: 3 }),
+            ("serial:///dev/ttyUSB0", serial("/dev/ttyUSB0", Settings::default(), None)),
+            (
+                "serial:///dev/ttyS1?baud=1200&parity=even&unit=3",
+                serial(
+                    "/dev/ttyS1",
+                    Settings { baud: Baud(1_200), parity: ParityBit::Even, ..Settings::default() },
+                    Some(3),
+                ),
+            ),
+            ("serial://pair1", Address::SerialBus { bus: "pair1".to_owned() }),
+            ("tcp://10.0.0.40:4001", Address::Tcp { host: host("10.0.0.40"), port: 4001 }),
+            ("file:///srv/xray", Address::File("/srv/xray".into())),
+            ("rtsp://10.0.0.30/1?a=b", rtsp("10.0.0.30", 554, "/1?a=b")),
+            ("rtsp://[fe80::1]:8554", rtsp("fe80::1", 8554, "/")),
         ];
         for (text, address) in table {
             assert_eq!(Address::parse(text).ok(), Some(address), "{text}");
@@ -221,13 +312,29 @@ mod tests {
             "modbus://a b:502/1",
             "modbus://u@h:502/1",
             "modbus://[fe80::1:502/1",
-            "serial://ttyUSB0",
+            "modbus://pair1/255",
+            "modbus://pair1/0",
+            "modbus+rtu://10.0.0.20/1",
+            "modbus+rtu://10.0.0.20:4001/255",
+            "serial://",
+            "serial:///",
+            "serial://dev/ttyUSB0",
+            "serial://pair1?baud=9600",
+            "serial:///dev/ttyUSB0?baud=9601",
+            "tcp://10.0.0.40",
+            "tcp://10.0.0.40:4001/x",
+            "rtsp://10.0.0.30/a b",
             "file://srv/xray",
             "file:///",
             "modbsu://h:502/1",
         ] {
             assert_eq!(Address::parse(text).err().map(|flaw| flaw.code.0), Some("E0112"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_camera_address_carries_no_password() {
+        assert_eq!(Address::parse("rtsp://lane:geheim@10.0.0.30/1").err().map(|flaw| flaw.code.0), Some("E0111"));
     }
 
     #[test]

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portside_devices::kind::Kind;
+use portside_devices::plan::Speed;
 use portside_devices::profile::Profile;
 
 use super::choice::{Direction, Mode, Receipts, Traffic};
 use super::value::{Id, Recipient};
+use crate::field::medium::Medium;
 use crate::lane;
 
 /// Everything the daemon is built from.
@@ -25,7 +27,7 @@ pub struct Config {
     pub uplink: Option<Uplink>,
     /// Where the pages are served; `None`: not at all.
     pub screens: Option<Screens>,
-    /// Modbus TCP connections, one task each; several devices may share one.
+    /// Connections and serial ports, one task each; several devices may share one.
     pub links: Vec<Link>,
     /// The devices, in the lane file's order.
     pub devices: Vec<Device>,
@@ -33,6 +35,8 @@ pub struct Config {
     pub station: Station,
     /// How verdicts become a release.
     pub review: Review,
+    /// How temperatures are measured, where they are.
+    pub temperature: Option<lane::temperature::Rules>,
     /// The barrier and what guards it.
     pub gate: Gate,
     /// Lower-case hex SHA-256 of the lane file's bytes, the configuration hash of `status`.
@@ -129,13 +133,15 @@ pub struct Screens {
     pub listen: std::net::SocketAddr,
 }
 
-/// One Modbus TCP connection.
+/// One connection or serial port, which its devices share.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// Host name or address, without brackets.
-    pub host: Arc<str>,
-    /// TCP port.
-    pub port: u16,
+    /// As `status` and logs call it: the name of the bus, else `host:port` or the port's path.
+    pub name: Arc<str>,
+    /// What carries its bytes.
+    pub medium: Medium,
+    /// What its telegrams cost.
+    pub speed: Speed,
     /// The devices behind it: places in [`Config::devices`], never empty.
     pub devices: Vec<usize>,
 }
@@ -172,18 +178,18 @@ impl Device {
 /// How a device is reached.
 #[derive(Clone, Debug)]
 pub enum Connection {
-    /// A unit behind a Modbus TCP connection: a barrier or an I/O module.
+    /// A unit that is asked or listened to: a barrier, an I/O module, a scale.
     Modbus(OnModbus),
     /// A folder into which an X-ray machine drops its pictures.
     Folder(PathBuf),
 }
 
-/// A unit behind a Modbus TCP connection.
+/// A unit on TCP or a serial bus, whether it speaks Modbus, lines or frames: its profile says which.
 #[derive(Clone, Debug)]
 pub struct OnModbus {
     /// Place in [`Config::links`].
     pub link: usize,
-    /// Modbus unit id.
+    /// Unit id; 1 for a device that is alone on its link.
     pub unit: u8,
     /// Its points.
     pub profile: Arc<Profile>,

@@ -118,7 +118,45 @@ choice! {
         Io = "io",
         /// An X-ray machine.
         Xray = "xray",
-    } later "camera" "thermal" "light" "display" "weighbridge" "radiation" "seal" "reader" "belt"
+        /// A thermometer that looks at persons.
+        Thermometer = "thermometer",
+        /// A weighbridge or a scale.
+        Weighbridge = "weighbridge",
+        /// A radiation portal.
+        Radiation = "radiation",
+        /// An uninterruptible power supply.
+        Ups = "ups",
+        /// A text display for people in the lane.
+        Display = "display",
+        /// A traffic light or signal tower.
+        Light = "light",
+        /// A diverter between the exit and the examination.
+        Diverter = "diverter",
+        /// A belt without an X-ray machine.
+        Belt = "belt",
+    } later "camera" "thermal" "seal" "reader"
+}
+
+impl DeviceKind {
+    /// True where the readings alone are worth having: nothing else in the lane file need name such a device.
+    pub(super) const fn stands_alone(self) -> bool {
+        match self {
+            Self::Weighbridge | Self::Radiation | Self::Ups | Self::Display | Self::Light => true,
+            Self::Barrier | Self::Io | Self::Xray | Self::Thermometer | Self::Diverter | Self::Belt => false,
+        }
+    }
+}
+
+choice! {
+    /// The parity bit of a serial port.
+    pub(super) ParityBit, "a parity" {
+        /// No parity bit.
+        None = "none",
+        /// Even.
+        Even = "even",
+        /// Odd.
+        Odd = "odd",
+    }
 }
 
 choice! {

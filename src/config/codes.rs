@@ -71,8 +71,12 @@ codes! {
          name its path here. If the secret has been in the file already, replace it: it is no longer one.";
     BAD_ADDRESS = "E0112", "not a device address",
         "Addresses are `modbus://HOST:PORT/UNIT` for Modbus TCP (port 502 as a rule, unit 1 to 247, or 255 for devices \
-         without a unit id of their own) and `file:///FOLDER` for an X-ray machine that drops pictures into a folder. \
-         Unit 0 is a broadcast, which no device answers.";
+         without a unit id of their own), `modbus://BUS/UNIT` for Modbus RTU on a [bus.BUS], \
+         `modbus+rtu://HOST:PORT/UNIT` for a gateway that passes on a serial bus, `serial://PATH?baud=9600` for a device \
+         alone on a port (with `&unit=1` if it speaks Modbus; data_bits, parity, stop_bits, gap, quiet and turnaround \
+         as in a [bus.NAME]), `tcp://HOST:PORT`, `rtsp://HOST/PATH` for a camera and `file:///FOLDER` for an X-ray \
+         machine that drops pictures into a folder. Unit 0 is a broadcast, which no device answers; 248 and above are \
+         reserved.";
     BAD_URL = "E0113", "not a broker's address",
         "The uplink speaks MQTT 5 to `mqtt://HOST:PORT` or, protected, `mqtts://HOST:PORT` (as a rule port 8883). No \
          path, no user and no password belong into it.";
@@ -116,7 +120,9 @@ codes! {
          unaware of the other, and the one's readings would be taken for the other's. If it is one module with an arm \
          and spare inputs, describe it once: a barrier's profile may have spare inputs (di3, di4, …).";
     SAME_PORT = "E0207", "a serial port used twice",
-        "Two buses open the same serial port; their telegrams would collide on the wire. Put the devices on one bus.";
+        "Two links open the same serial port, perhaps under two names (its number and its name below \
+         /dev/serial/by-id); only one of them could, and telegrams of both would collide on the wire. Describe the port \
+         once as a [bus.NAME] and put the devices on it: modbus://NAME/UNIT.";
     WRONG_KIND = "E0208", "a device of another kind",
         "The device, its profile and the place that uses it must agree on the kind: the gate's arm is a barrier, a \
          station's xray is an X-ray machine.";
@@ -143,11 +149,14 @@ codes! {
     LOAD = "E0215", "a link cannot keep up",
         "Reading every device on this link once takes longer than the interval in which it should be done, so readings \
          would grow old and the arm would stand still for want of fresh ones. Lengthen `interval` of the devices that \
-         can wait, split them over two links, or use a profile with fewer fast points.";
+         can wait, split them over two links, or use a profile with fewer fast points. On a serial bus each read costs \
+         its characters at the bus's speed (start, data, parity and stop bits), what the device takes before it answers \
+         (`turnaround`) and two gaps: a higher `baud`, set in the devices too, helps most.";
     TOO_SLOW = "E0216", "the arm would be stopped too late",
         "When something moves under a closing arm, the request to close is withdrawn within one input poll plus 50 ms, \
          and that may be 150 ms at most: the arm's own limits and every guarding sensor must be read at least every \
-         100 ms. Shorten the interval, or move the slow devices to another link.";
+         100 ms. Shorten the interval, or move the slow devices to another link. On a serial bus the telegrams that are \
+         under way cannot be cut short, so the longest of them counts too: a higher `baud` helps.";
     NO_REQUIRED_DESK = "E0217", "no required desk",
         "A release needs the verdict of every required desk. A station without one would release every subject without \
          a look: silence would be consent. Give at least one desk the role \"required\" (the default).";
@@ -175,6 +184,14 @@ codes! {
     IDLE_AGENCY = "W0107", "an agency without a desk",
         "The agency can place holds, but it is never asked for a verdict. If it should be, give it a desk at the \
          station.";
+    IDLE_BUS = "W0108", "a bus without a device",
+        "No address names this bus, so its port is not opened. Give its devices the address modbus://NAME/UNIT, or \
+         remove the section.";
+    PORT_NUMBER = "W0109", "a serial port without a stable name",
+        "/dev/ttyUSB0 is whichever adapter was found first: after a restart, or when a plug is pulled and put back, it \
+         may be another one, and the devices behind it others too. The names below /dev/serial/by-id/ carry the \
+         adapter's own serial number and stay. (Adapters without a serial number: use /dev/serial/by-path/, which is \
+         the socket that it is plugged into.)";
 }
 
 /// Every code, those of profiles included.

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use portside_devices::plan::{Block, Speed, cycle_cost, plan};
+use portside_devices::plan::{Block, Speed, cycle_cost, plan, read_cost};
 use portside_devices::profile::{PollClass, Profile};
 
-use super::checked::{Config, OnModbus};
+use super::checked::{Config, Device, OnModbus};
 
 /// From the input's reading to the request withdrawn on the wire (promise 5).
-pub(super) const WITHDRAWAL: Duration = Duration::from_millis(50);
+const WITHDRAWAL: Duration = Duration::from_millis(50);
 /// The longest time from doubt to withdrawal that is accepted (promise 5).
 pub(super) const REACTION_MAX: Duration = Duration::from_millis(150);
 
@@ -28,6 +28,22 @@ pub struct Figures {
     pub need: Duration,
     /// Part of the time that the link is busy; above 1 it cannot keep up.
     pub busy: f64,
+    /// The longest single read: what is on the wire already when something urgent comes.
+    pub longest: Duration,
+}
+
+/// Characters of a request that writes one output.
+const WRITE: u32 = 8;
+
+impl Figures {
+    /// How long an order that protects takes at worst until it is on the wire: it waits for no turn, but on a serial
+    /// bus it cannot cut short the telegrams that are under way.
+    pub(super) fn withdrawal(&self, speed: Speed) -> Duration {
+        match speed {
+            Speed::Tcp { .. } => WITHDRAWAL,
+            Speed::Serial { .. } => WITHDRAWAL.max(self.longest + speed.transmission(WRITE)),
+        }
+    }
 }
 
 /// How often the points of a class are read on a device with this interval.
@@ -42,12 +58,13 @@ pub fn interval_of(class: PollClass, interval: Duration) -> Duration {
 }
 
 /// The figures of one link.
-pub(super) fn figures(devices: &[Polled<'_>]) -> Figures {
-    let mut figures = Figures { cycle: Duration::ZERO, need: Duration::ZERO, busy: 0.0 };
+pub(super) fn figures(devices: &[Polled<'_>], speed: Speed) -> Figures {
+    let mut figures = Figures { cycle: Duration::ZERO, need: Duration::ZERO, busy: 0.0, longest: Duration::ZERO };
     for device in devices {
         let blocks: Vec<Block> = plan(device.profile);
+        figures.longest = blocks.iter().map(|block| read_cost(block, speed)).fold(figures.longest, Duration::max);
         for class in PollClass::ALL {
-            let cost = cycle_cost(&blocks, class, Speed::TCP);
+            let cost = cycle_cost(&blocks, class, speed);
             figures.cycle += cost;
             figures.busy += cost.as_secs_f64() / interval_of(class, device.interval).as_secs_f64();
         }
@@ -84,10 +101,10 @@ impl OnModbus {
 impl Config {
     /// What the devices of one link cost together.
     pub fn figures(&self, link: usize) -> Figures {
-        let devices = self.links.get(link).map_or(&[][..], |link| &link.devices);
+        let (devices, speed) = self.links.get(link).map_or((&[][..], Speed::TCP), |link| (&link.devices, link.speed));
         let polled: Vec<Polled<'_>> =
             devices.iter().filter_map(|at| self.devices.get(*at)?.modbus()).map(OnModbus::polled).collect();
-        figures(&polled)
+        figures(&polled, speed)
     }
 
     /// The worst time from a presence under the arm to its close request withdrawn on the wire (promise 5).
@@ -97,7 +114,14 @@ impl Config {
             let device = self.devices.get(at)?.modbus()?;
             Some(device.interval.max(self.figures(device.link).cycle))
         });
-        polls.max().unwrap_or_default() + WITHDRAWAL
+        polls.max().unwrap_or_default() + self.withdrawal()
+    }
+
+    /// How long the withdrawal itself takes on the arm's link.
+    fn withdrawal(&self) -> Duration {
+        let link = self.devices.get(self.gate.arm).and_then(Device::modbus).map(|arm| arm.link);
+        let speed = link.and_then(|link| self.links.get(link)).map(|link| link.speed);
+        link.zip(speed).map_or(WITHDRAWAL, |(link, speed)| self.figures(link).withdrawal(speed))
     }
 }
 
@@ -123,10 +147,13 @@ mod tests {
     fn a_link_needs_what_its_reads_cost_within_the_shortest_interval() {
         let (fast, slow) = (profile(4, "fast"), profile(10, "slow"));
         let second = Duration::from_secs(1);
-        let figures = figures(&[
-            Polled { profile: &fast, interval: Duration::from_millis(100) },
-            Polled { profile: &slow, interval: second },
-        ]);
+        let figures = figures(
+            &[
+                Polled { profile: &fast, interval: Duration::from_millis(100) },
+                Polled { profile: &slow, interval: second },
+            ],
+            Speed::TCP,
+        );
         // 4 reads of 5 ms every 100 ms; 10 of 5 ms every 10 s.
         assert_eq!(figures.cycle, Duration::from_millis(70));
         assert!((figures.busy - 0.205).abs() < 1e-9, "{figures:?}");

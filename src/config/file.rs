@@ -7,9 +7,11 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address::{Address, Broker};
-use super::choice::{DeviceKind, Direction, Mode, Place, Receipts, Role, Traffic};
+use super::choice::{DeviceKind, Direction, Mode, ParityBit, Place, Receipts, Role, Traffic};
 use super::faults::{Faults, Placed};
+use super::measure::{Count, Degrees, Metres};
 use super::quantity::{Size, Span};
+use super::serial::{Baud, DataBits, StopBits};
 use super::table::{Key, Spot, TomlValue, table, wrong_type};
 use super::value::{FilePath, Id, Listen, PointName, Recipient, Text, TextValue, Zone};
 
@@ -31,7 +33,7 @@ table! {
         optional uplink: UplinkTable;
         /// Where the pages for desks, lane and technicians are served.
         optional screens: ScreensTable;
-        /// Shared serial buses, one [bus.NAME] each. Not in this version.
+        /// Shared serial buses, one [bus.NAME] each.
         optional bus: Named<BusTable>;
         /// The devices, one [[device]] each.
         required device: Vec<Placed<DeviceTable>>, like "[[device]]";
@@ -41,6 +43,8 @@ table! {
         optional review: ReviewTable = "{}";
         /// The barrier and the sensors that guard it.
         required gate: GateTable, like "[gate]";
+        /// How temperatures are measured, and which agency confirms them.
+        optional temperature: TemperatureTable;
         /// Device profiles of the site's own.
         optional profiles: ProfilesTable;
     }
@@ -121,12 +125,24 @@ table! {
 }
 
 table! {
-    /// A shared serial bus. Not in this version.
+    /// A shared serial bus (RS-485); its devices are at modbus://NAME/UNIT.
     BusTable, "[bus.NAME]" {
         /// The serial port, by its stable name.
         required port: FilePath, like "\"/dev/serial/by-id/usb-FTDI_FT232R\"";
         /// Bits per second.
         optional baud: Baud = "9600";
+        /// Data bits of a character; Modbus needs 8.
+        optional data_bits: DataBits = "8";
+        /// The parity bit.
+        optional parity: ParityBit = "\"none\"";
+        /// Stop bits of a character.
+        optional stop_bits: StopBits = "1";
+        /// Silence between two telegrams; if absent, 3.5 characters, and 1.75 ms above 19,200 Bd.
+        optional gap: Span<1, SECOND>, like "\"5 ms\"";
+        /// How long nobody is asked after an answer that did not come, so that a late one is over by then.
+        optional quiet: Span<0, { 5 * SECOND }> = "\"250 ms\"";
+        /// What a device takes before its answer begins; the load of the bus is reckoned with it.
+        optional turnaround: Span<0, { 5 * SECOND }> = "\"10 ms\"";
     }
 }
 
@@ -141,7 +157,8 @@ table! {
         optional name: Text, like "\"栏杆机\"";
         /// The model, KIND/VENDOR-MODEL: shipped with portside or of the site's own. For barrier and io.
         optional profile: ProfileName, like "\"barrier/generic-relay\"";
-        /// modbus://HOST:PORT/UNIT, or file:///FOLDER for an X-ray machine that drops pictures into a folder.
+        /// modbus://HOST:PORT/UNIT, modbus://BUS/UNIT on a [bus.NAME], or file:///FOLDER for an X-ray machine that
+        /// drops pictures into a folder.
         required address: Address, like "\"modbus://10.0.0.20:502/1\"";
         /// How often the fast points are read; if absent, 100 ms.
         optional interval: Span<10, MINUTE>, like "\"100 ms\"";
@@ -219,6 +236,41 @@ table! {
 }
 
 table! {
+    /// How temperatures are measured, and which agency confirms them. Indicative only: what is not normal asks for a
+    /// second measurement that a named officer types.
+    TemperatureTable, "[temperature]" {
+        /// The thermometer: a device of kind thermometer.
+        required device: DeviceName, like "\"thermo\"";
+        /// The agency whose result it is: it confirms, and it alone holds for it.
+        required agency: AgencyName, like "\"ciq\"";
+        /// Without a normal or confirmed result the agency holds the subject.
+        optional required: bool = "true";
+        /// From here on a temperature is elevated.
+        required elevated: Degrees<30, 45>, like "\"37.3 °C\"";
+        /// The lowest that can be a person's: what is colder is the background.
+        optional lowest: Degrees<20, 40> = "\"34 °C\"";
+        /// The highest that can be a person's.
+        optional highest: Degrees<38, 50> = "\"43 °C\"";
+        /// The surroundings must be this warm.
+        optional ambient_min: Degrees<0, 40>, like "\"16 °C\"";
+        /// The surroundings must not be warmer.
+        optional ambient_max: Degrees<10, 50>, like "\"32 °C\"";
+        /// The subject must be this far away.
+        optional distance_min: Metres<10, 10_000>, like "\"0.3 m\"";
+        /// The subject must not be farther away.
+        optional distance_max: Metres<10, 20_000>, like "\"0.8 m\"";
+        /// Readings in a row that must agree.
+        optional repeats: Count<1, 20> = "3";
+        /// Agreeing readings differ by no more than this.
+        optional spread: Degrees<0, 5> = "\"0.5 °C\"";
+        /// A series that is not complete after this is invalid.
+        optional within: Span<SECOND, MINUTE> = "\"10 s\"";
+        /// What was measured is sealed for its agency; false writes it into records that every agency reads.
+        optional seal: bool = "true";
+    }
+}
+
+table! {
     /// Device profiles of the site's own.
     ProfilesTable, "[profiles]" {
         /// Folder with KIND/VENDOR-MODEL.toml files; they go before shipped ones of the same name.
@@ -232,11 +284,13 @@ const HOMES: &[(&str, &[Key])] = &[
     (StoreTable::TITLE, StoreTable::KEYS),
     (UplinkTable::TITLE, UplinkTable::KEYS),
     (ScreensTable::TITLE, ScreensTable::KEYS),
+    (BusTable::TITLE, BusTable::KEYS),
     (DeviceTable::TITLE, DeviceTable::KEYS),
     (StationTable::TITLE, StationTable::KEYS),
     (ReviewTable::TITLE, ReviewTable::KEYS),
     (GateTable::TITLE, GateTable::KEYS),
     (SensorTable::TITLE, SensorTable::KEYS),
+    (TemperatureTable::TITLE, TemperatureTable::KEYS),
 ];
 
 /// The one section that has a key called `word`, if it is one alone.
@@ -283,38 +337,6 @@ impl<T: TomlValue> JsonSchema for Named<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "object", "additionalProperties": generator.subschema_for::<T>() })
-    }
-}
-
-/// Bits per second of a serial port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code)] // checked for the technician's sake; no serial bus is opened
-pub(super) struct Baud(u32);
-
-const BAUDS: &[u32] = &[1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200];
-
-impl TomlValue for Baud {
-    fn read(value: &Spanned<DeValue<'_>>, spot: Spot<'_>, faults: &mut Faults) -> Option<Self> {
-        let number = value.get_ref().as_integer().and_then(|number| number.as_str().parse::<u32>().ok());
-        let known = number.filter(|number| BAUDS.contains(number));
-        if known.is_none() {
-            wrong_type(value, spot, "one of 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200", faults);
-        }
-        known.map(Self)
-    }
-}
-
-impl JsonSchema for Baud {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Baud".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "integer", "enum": BAUDS })
     }
 }
 

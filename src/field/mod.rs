@@ -13,10 +13,13 @@
 mod breaker;
 pub mod folder;
 mod link;
+pub mod medium;
 mod orders;
 pub mod picture;
+pub mod rtu;
 mod seen;
 mod stats;
+pub mod touch;
 mod turn;
 mod wire;
 
@@ -31,6 +34,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use medium::Medium;
 pub use stats::{LinkFigures, LinkStats};
 
 use crate::clock::Clock;
@@ -40,8 +44,8 @@ use crate::clock::Clock;
 pub struct LinkSpec {
     /// Its name in logs and in `status`.
     pub name: Arc<str>,
-    /// `host:port` of a Modbus TCP server.
-    pub address: Arc<str>,
+    /// What carries its bytes.
+    pub medium: Medium,
     /// The devices on it, each with its own unit id.
     pub devices: Vec<DeviceSpec>,
     /// How long an answer may take. A protective write waits for at most 100 ms of it.

@@ -102,11 +102,13 @@ impl Seen {
 
     fn decode(&self, block: usize, index: usize, data: &Data) -> (Option<Value>, Quality) {
         let point = &self.profile.points[index];
-        let from = usize::from(point.address - self.blocks[block].start);
-        let raw = match data {
-            Data::Bits(bits) => bits.get(from).map(|bit| Raw::Bit(*bit)),
-            Data::Words(words) => words.get(from..from + usize::from(point.width())).map(Raw::Words),
-        };
+        let raw = point.register().and_then(|register| {
+            let from = usize::from(register.address - self.blocks[block].start);
+            match data {
+                Data::Bits(bits) => bits.get(from).map(|bit| Raw::Bit(*bit)),
+                Data::Words(words) => words.get(from..from + usize::from(register.width())).map(Raw::Words),
+            }
+        });
         match raw {
             Some(raw) => decode(point, raw),
             None => (None, Quality::Bad("the answer was too short for this point".to_owned())),

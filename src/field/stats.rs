@@ -14,6 +14,7 @@ pub struct LinkStats {
     cycles: AtomicU64,
     late: AtomicU64,
     untold: AtomicU64,
+    stray: AtomicU64,
     round_trip_micros: AtomicU64,
     round_trip_micros_max: AtomicU64,
 }
@@ -37,6 +38,8 @@ pub struct LinkFigures {
     pub late: u64,
     /// Events that found the channel full and were told again later.
     pub untold: u64,
+    /// Bytes on a bus that came when none were due: late answers, noise, another master.
+    pub stray: u64,
     /// Mean time from request to answer.
     pub round_trip_mean: Duration,
     /// Longest time from request to answer.
@@ -56,6 +59,7 @@ impl LinkStats {
             cycles: self.cycles.load(Relaxed),
             late: self.late.load(Relaxed),
             untold: self.untold.load(Relaxed),
+            stray: self.stray.load(Relaxed),
             round_trip_mean: Duration::from_micros(self.round_trip_micros.load(Relaxed) / requests.max(1)),
             round_trip_max: Duration::from_micros(self.round_trip_micros_max.load(Relaxed)),
         }
@@ -88,5 +92,9 @@ impl LinkStats {
 
     pub(super) fn untold(&self) {
         self.untold.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn stray(&self, bytes: u64) {
+        self.stray.fetch_add(bytes, Relaxed);
     }
 }

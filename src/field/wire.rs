@@ -1,20 +1,24 @@
-//! One TCP connection to a Modbus server, and what may count as an answer on it.
+//! One connection to a Modbus server or one serial bus, and what may count as an answer on it.
 //!
 //! tokio-modbus checks transaction, unit and function; the number of registers only in debug builds, by a panic, so
-//! answers are taken raw and checked here. After anything unexpected the connection is dropped with whatever may
-//! still arrive on it: on a fresh one no late answer can be taken for the next.
+//! answers are taken raw and checked here. After anything unexpected a TCP connection is dropped with whatever may
+//! still arrive on it: on a fresh one no late answer can be taken for the next. A bus cannot be left, so it has to be
+//! quiet first: [`super::rtu`].
 
 use std::fmt;
 use std::time::Duration;
 
 use portside_devices::codec::Write;
+use portside_devices::moment::Moment;
 use portside_devices::profile::Table;
-use tokio::net::TcpStream;
 use tokio_modbus::client::{Client, Context, tcp};
 use tokio_modbus::slave::{Slave, SlaveContext};
 use tokio_modbus::{ExceptionCode, Request, Response};
 
+use super::medium::{self, Medium};
+use super::rtu::Rtu;
 use super::seen::Data;
+use crate::clock::Clock;
 
 /// What is asked of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,37 +47,103 @@ pub(super) enum Exception {
     Absent(String),
 }
 
-pub(super) struct Wire {
-    context: Context,
+/// Why nothing came that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The medium is gone, or what it carries can no longer be told apart: it has to be opened again.
+    Gone(String),
+    /// This request failed; the bus is good for the next once it has been quiet.
+    Foul(String),
+}
+
+pub(super) enum Wire {
+    Tcp(Context),
+    Rtu(Rtu),
 }
 
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wire").finish_non_exhaustive()
+        match self {
+            Self::Tcp(_) => f.debug_tuple("Tcp").finish_non_exhaustive(),
+            Self::Rtu(rtu) => f.debug_tuple("Rtu").field(rtu).finish(),
+        }
     }
 }
 
 impl Wire {
-    pub(super) async fn connect(address: &str, within: Duration) -> Result<Self, String> {
-        let stream = match tokio::time::timeout(within, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(format!("{address} cannot be reached: {error}")),
-            Err(_) => return Err(format!("{address} does not accept a connection within {} ms", within.as_millis())),
-        };
-        // Without this a request waits up to 40 ms for the acknowledgement of the one before.
-        stream.set_nodelay(true).map_err(|error| format!("{address}: {error}"))?;
-        Ok(Self { context: tcp::attach_slave(stream, Slave(1)) })
+    pub(super) async fn connect(medium: &Medium, within: Duration, clock: Clock) -> Result<Self, String> {
+        let stream = medium::open(medium, within).await?;
+        Ok(match medium {
+            Medium::Tcp { .. } => Self::Tcp(tcp::attach_slave(stream, Slave(1))),
+            Medium::RtuOverTcp { .. } | Medium::Serial(_) => Self::Rtu(Rtu::new(stream, medium, clock)),
+        })
     }
 
-    /// One request and its answer. `Err`: nothing that counts came, and this connection must not be used again; the
-    /// same holds when the future is dropped before it ends.
-    pub(super) async fn exchange(&mut self, unit: u8, ask: &Ask) -> Result<Got, String> {
-        self.context.set_slave(Slave(unit));
-        match self.context.call(request(ask)).await {
-            Ok(Ok(response)) => judge(ask, response),
-            Ok(Err(code)) => Ok(Got::Exception(exception(code))),
-            // The kind of the error says nothing reliable (a closed peer shows as "operation in progress").
-            Err(error) => Err(error.to_string()),
+    /// One request and its answer. When the future is dropped before it ends, [`Wire::spoil`] has to be called.
+    pub(super) async fn exchange(&mut self, unit: u8, ask: &Ask) -> Result<Got, Fault> {
+        let answer = match self {
+            Self::Tcp(context) => {
+                context.set_slave(Slave(unit));
+                // The kind of the error says nothing reliable (a closed peer shows as "operation in progress").
+                context.call(request(ask)).await.map_err(|error| Fault::Gone(error.to_string()))?
+            }
+            Self::Rtu(rtu) => rtu.exchange(unit, request(ask)).await?,
+        };
+        match answer {
+            Ok(response) => judge(ask, response).map_err(|why| match self {
+                Self::Tcp(_) => Fault::Gone(why),
+                Self::Rtu(_) => Fault::Foul(why),
+            }),
+            Err(code) => Ok(Got::Exception(exception(code))),
+        }
+    }
+
+    /// A request was given up. `true`: the wire is good for the next once it has been quiet; `false`: its answer may
+    /// still come and cannot be told apart, so the wire has to be opened again.
+    pub(super) fn spoil(&mut self) -> bool {
+        match self {
+            Self::Tcp(_) => false,
+            Self::Rtu(rtu) => {
+                rtu.spoil();
+                true
+            }
+        }
+    }
+
+    /// Before this moment only what protects may ask.
+    pub(super) const fn not_before(&self) -> Moment {
+        match self {
+            Self::Tcp(_) => Moment::START,
+            Self::Rtu(rtu) => rtu.not_before(),
+        }
+    }
+
+    /// How long the telegrams of `ask` are on their way, which no time-out may forget.
+    pub(super) fn transmission(&self, ask: &Ask) -> Duration {
+        match self {
+            Self::Tcp(_) => Duration::ZERO,
+            Self::Rtu(rtu) => rtu.transmission(ask.characters()),
+        }
+    }
+
+    /// Bytes that came when none were due, since the last call.
+    pub(super) fn take_stray(&mut self) -> u64 {
+        match self {
+            Self::Tcp(_) => 0,
+            Self::Rtu(rtu) => rtu.take_stray(),
+        }
+    }
+}
+
+impl Ask {
+    /// Characters of request and answer on a serial bus.
+    fn characters(&self) -> u32 {
+        match self {
+            Self::Read { table, count, .. } => {
+                8 + 5 + if table.is_bits() { u32::from(count.div_ceil(8)) } else { u32::from(*count) * 2 }
+            }
+            Self::Write(Write::Coil { .. } | Write::Register { .. }) => 8 + 8,
+            Self::Write(Write::Registers { words, .. }) => 9 + 8 + u32::try_from(words.len() * 2).unwrap_or(u32::MAX),
         }
     }
 }

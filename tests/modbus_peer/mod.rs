@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use portside::clock::Clock;
+use portside::field::medium::Medium;
 use portside::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec};
 use portside_devices::profile::Profile;
 use portside_devices::reading::{Quality, Reading};
@@ -180,10 +181,13 @@ pub(crate) fn device(index: usize, unit: u8, profile: &Arc<Profile>, watched: &[
 
 impl Rig {
     pub(crate) fn start(address: SocketAddr, devices: Vec<DeviceSpec>, timeout: Duration) -> Self {
+        Self::on(Medium::tcp(address.ip().to_string(), address.port()), devices, timeout)
+    }
+
+    pub(crate) fn on(medium: Medium, devices: Vec<DeviceSpec>, timeout: Duration) -> Self {
         let (sender, events) = mpsc::channel(1024);
         let cancel = CancellationToken::new();
-        let spec =
-            LinkSpec { name: "test".into(), address: address.to_string().into(), devices, timeout, drive: Drive::Full };
+        let spec = LinkSpec { name: "test".into(), medium, devices, timeout, drive: Drive::Full };
         let handle = field::spawn(spec, Clock::start(), sender, cancel.clone());
         Self { handle, events, cancel }
     }

@@ -1,7 +1,7 @@
 //! Judges a profile that could be read: against its kind, against itself, and against its own test blocks.
 
 use super::reader::{Section, did_you_mean, fault};
-use super::{DataType, Point, Profile, Table, code};
+use super::{DataType, Place, Point, Profile, Register, Table, check_stream, code};
 use crate::codec;
 use crate::fault::{Aside, Fault};
 use crate::kind::{self, Closes, Direction, Kind, Need, Shape, StandardPoint};
@@ -10,7 +10,7 @@ use crate::kind::{self, Closes, Direction, Kind, Need, Shape, StandardPoint};
 pub(super) fn keys(section: &mut Section<'_, '_, '_>, table: Table, data: DataType) {
     let (boolean, bit, equals, on) =
         (data == DataType::Bool, section.has("bit"), section.has("equals"), section.has("on"));
-    let bits = table.is_bits();
+    let (bits, decimals) = (table.is_bits(), section.has("decimals_word"));
     let mut clash = |key: &str, when: bool, why: &str| {
         if when && section.has(key) {
             let (span, message) = (section.key_span(key), format!("`{key}` makes no sense in {}", section.what));
@@ -31,6 +31,10 @@ pub(super) fn keys(section: &mut Section<'_, '_, '_>, table: Table, data: DataTy
     clash("mask", boolean && !equals, "the mask of a bool belongs to `equals`");
     clash("equals", bit, "`bit` says already where the bool is");
     clash("off", !on, "`off` needs `on`");
+    for key in ["decimals_word", "decimals_mask"] {
+        clash(key, boolean || matches!(data, DataType::F32 | DataType::F64), "only a whole number can have it");
+    }
+    clash("decimals_mask", !decimals, "`decimals_mask` needs `decimals_word`");
 }
 
 /// A whole profile against its kind and against itself.
@@ -39,12 +43,22 @@ pub(super) fn profile(profile: &Profile, faults: &mut Vec<Fault>) {
     standard_points(profile, faults);
     closing(profile, faults);
     for point in &profile.points {
-        access(point, faults);
+        match &point.place {
+            Place::Register(register) => access(point, register, faults),
+            Place::Signal(_) => {}
+        }
     }
     overlaps(profile, faults);
+    if let Some(stream) = &profile.stream {
+        check_stream::stream(profile, stream, faults);
+    }
 }
 
 fn names(profile: &Profile, faults: &mut Vec<Fault>) {
+    if !profile.kind.has_profiles() {
+        let message = format!("a {} has no profile", profile.kind.word());
+        faults.push(fault(code::UNKNOWN_POINT, 0..1, message, "its address in the lane file says all"));
+    }
     for (index, point) in profile.points.iter().enumerate() {
         if let Some(first) = profile.points[..index].iter().find(|other| other.name == point.name) {
             let message = format!("two points are called `{}`", point.name);
@@ -57,8 +71,31 @@ fn names(profile: &Profile, faults: &mut Vec<Fault>) {
             let mut wrong = fault(code::EXPOSE, point.span.clone(), message, "no kind has such a point");
             wrong.help = Some("leave it out: the machine's own controls start its beam".to_owned());
             faults.push(wrong);
+        } else if point.writable() {
+            outputs(profile.kind, point, faults);
         }
     }
+}
+
+/// Outputs that a kind may not have at all: whatever it is called, a terminal that is not there runs no belt.
+fn outputs(kind: Kind, point: &Point, faults: &mut Vec<Fault>) {
+    let Some(only) = kind.only_outputs() else { return };
+    // A standard input that was made writable is told so by its shape.
+    let input = |wanted: &&StandardPoint| wanted.name == &*point.name && wanted.direction == Direction::Input;
+    if only.contains(&&*point.name) || kind.standard_points().iter().any(|wanted| input(&wanted)) {
+        return;
+    }
+    let message = format!("output `{}` of a {} is not this program's to switch", point.name, kind.word());
+    let label = match only {
+        [] => "no output of this kind is".to_owned(),
+        some => format!(
+            "only {} may be writable",
+            some.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
+        ),
+    };
+    let mut wrong = fault(code::PERSONS_ACT, point.span.clone(), message, label);
+    wrong.help = Some("leave it out: a person at the device does that".to_owned());
+    faults.push(wrong);
 }
 
 fn standard_points(profile: &Profile, faults: &mut Vec<Fault>) {
@@ -73,6 +110,8 @@ fn standard_points(profile: &Profile, faults: &mut Vec<Fault>) {
         match standard.iter().find(|wanted| wanted.name == &*point.name) {
             Some(wanted) => shape(point, wanted, faults),
             None if kind::is_spare(&point.name) || kind::is_expose(&point.name) => {}
+            // A run or start output has been refused by its name already.
+            None if point.writable() && profile.kind.only_outputs().is_some() => {}
             None => {
                 let message = format!("a {} has no point `{}`", profile.kind.word(), point.name);
                 let label = "neither a standard point nor a spare terminal (di1, do1, ai1, ao1, aux_…)";
@@ -89,6 +128,7 @@ fn presence(profile: &Profile, wanted: &StandardPoint, faults: &mut Vec<Fault>) 
     let (required, forbidden) = match wanted.need {
         Need::Required => (true, false),
         Need::Optional => (false, false),
+        Need::RequiredUnless(other) => (profile.point(other).is_none(), false),
         Need::RequiredFor(ways) => (among(ways), profile.closes.is_some() && !among(ways)),
         Need::OptionalFor(ways) => (false, profile.closes.is_some() && !among(ways)),
     };
@@ -120,17 +160,21 @@ fn shape(point: &Point, wanted: &StandardPoint, faults: &mut Vec<Fault>) {
         Direction::Output if !point.writable() => wrong("it must be writable: `access = \"write\"` or \"read-write\""),
         Direction::Input | Direction::Output => {}
     }
-    match (wanted.shape, point.data == DataType::Bool) {
-        (Shape::Bool, false) => wrong("it must be a bool"),
-        (Shape::Number, true) => wrong("it must be a number"),
-        (Shape::Bool, true) | (Shape::Number, false) => {}
+    match (wanted.shape, point.shape()) {
+        (Shape::Bool, Shape::Number | Shape::Text) => wrong("it must be a bool"),
+        (Shape::Number, Shape::Bool | Shape::Text) => wrong("it must be a number"),
+        (Shape::Text, Shape::Bool | Shape::Number) => wrong("it must be a text"),
+        (Shape::Bool, Shape::Bool) | (Shape::Number, Shape::Number) | (Shape::Text, Shape::Text) => {}
+    }
+    if let Some(unit) = wanted.unit.filter(|unit| point.unit.as_deref() != Some(*unit)) {
+        wrong(&format!("its unit must be \"{unit}\": convert with `scale` and `offset`"));
     }
 }
 
 fn closing(profile: &Profile, faults: &mut Vec<Fault>) {
     let mut wrong = |code, span, message: &str, label: &str| faults.push(fault(code, span, message.to_owned(), label));
-    match (profile.kind, profile.closes) {
-        (Kind::Barrier, None) => {
+    match (profile.kind == Kind::Barrier, profile.closes) {
+        (true, None) => {
             wrong(
                 code::CLOSES,
                 0..1,
@@ -138,14 +182,14 @@ fn closing(profile: &Profile, faults: &mut Vec<Fault>) {
                 "add `closes`: `held`, `pulse` or `own`",
             );
         }
-        (Kind::Io | Kind::Xray, Some(_)) => {
+        (false, Some(_)) => {
             wrong(code::CLOSES, 0..1, "only a barrier closes", "`closes` must not be there");
         }
-        (Kind::Barrier, Some(Closes::Held)) if profile.watchdog.is_none() => {
+        (true, Some(Closes::Held)) if profile.watchdog.is_none() => {
             let message = "a held close without a watchdog outlives this program";
             wrong(code::UNBOUNDED, 0..1, message, "add `watchdog`, at most \"500 ms\", as set in the module");
         }
-        (Kind::Barrier, Some(_)) | (Kind::Io | Kind::Xray, None) => {}
+        (true, Some(_)) | (false, None) => {}
     }
     if profile.closes != Some(Closes::Pulse) {
         return;
@@ -159,43 +203,54 @@ fn closing(profile: &Profile, faults: &mut Vec<Fault>) {
     }
 }
 
-fn access(point: &Point, faults: &mut Vec<Fault>) {
+fn access(point: &Point, register: &Register, faults: &mut Vec<Fault>) {
     let mut wrong = |label: &str| {
         let message = format!("point `{}` contradicts itself", point.name);
         faults.push(fault(code::CONTRADICTION, point.span.clone(), message, label));
     };
-    let register_bool = point.data == DataType::Bool && !point.table.is_bits();
-    if point.writable() && !point.table.is_writable() {
+    let register_bool = register.data == DataType::Bool && !register.table.is_bits();
+    if point.writable() && !register.table.is_writable() {
         wrong("Modbus can only read this table");
+    }
+    if let Some(decimals) = register.decimals.filter(|decimals| decimals.word < register.data.words()) {
+        wrong(&format!("`decimals_word = {}` lies within the number itself", decimals.word));
+    }
+    if register.decimals.is_some() && point.writable() {
+        wrong("a number whose decimals the device chooses cannot be written");
     }
     if point.pulse.is_some() && !point.writable() {
         wrong("`pulse` needs a writable point");
     }
-    if point.command.is_some() && !point.writable() {
+    if register.command.is_some() && !point.writable() {
         wrong("`on` needs a writable point");
     }
-    if register_bool && point.readable() && point.truth.is_none() {
+    if register_bool && point.readable() && register.truth.is_none() {
         wrong("a bool in a register needs `bit` or `equals` to be read");
     }
-    if register_bool && point.writable() && point.command.is_none() {
+    if register_bool && point.writable() && register.command.is_none() {
         wrong("a bool in a register needs `on` (and `off`) to be written: the other bits are not ours to change");
     }
-    let byte = matches!(point.data, DataType::U8Low | DataType::U8High);
-    if point.writable() && (byte || point.mask.is_some()) {
+    let byte = matches!(register.data, DataType::U8Low | DataType::U8High);
+    if point.writable() && (byte || register.mask.is_some()) {
         wrong("a part of a register cannot be written without touching the rest");
     }
-    if point.pulse.is_some() && point.command.is_some_and(|command| command.off.is_none()) {
+    if point.pulse.is_some() && register.command.is_some_and(|command| command.off.is_none()) {
         wrong("a pulse needs `off`, the word that ends it");
     }
-    if u32::from(point.address) + u32::from(point.width()) > 0x1_0000 {
+    if u32::from(register.address) + u32::from(register.width()) > 0x1_0000 {
         wrong("it reaches beyond address 65535");
     }
 }
 
 fn overlaps(profile: &Profile, faults: &mut Vec<Fault>) {
-    let writable: Vec<&Point> = profile.points.iter().filter(|point| point.writable()).collect();
-    for (index, point) in writable.iter().enumerate() {
-        let Some(other) = writable[..index].iter().find(|other| collide(point, other)) else { continue };
+    let writable: Vec<(&Point, &Register)> = profile
+        .points
+        .iter()
+        .filter(|point| point.writable())
+        .filter_map(|point| point.register().map(|register| (point, register)))
+        .collect();
+    for (index, (point, register)) in writable.iter().enumerate() {
+        let Some((other, _)) = writable[..index].iter().find(|(_, other)| collide(register, other)) else { continue };
         let message = format!("`{}` and `{}` are written to the same place", other.name, point.name);
         let mut wrong = fault(code::OVERLAP, point.span.clone(), message, "the second");
         wrong.asides.push(Aside { span: other.span.clone(), label: "the first".to_owned() });
@@ -203,8 +258,8 @@ fn overlaps(profile: &Profile, faults: &mut Vec<Fault>) {
     }
 }
 
-fn collide(one: &Point, other: &Point) -> bool {
-    let ends = |point: &Point| (u32::from(point.address), u32::from(point.address) + u32::from(point.width()));
+fn collide(one: &Register, other: &Register) -> bool {
+    let ends = |place: &Register| (u32::from(place.address), u32::from(place.address) + u32::from(place.width()));
     let ((start, end), (other_start, other_end)) = (ends(one), ends(other));
     let overlap = one.table == other.table && start < other_end && other_start < end;
     let words = match (one.command, other.command) {
@@ -218,8 +273,7 @@ fn collide(one: &Point, other: &Point) -> bool {
 pub(super) fn tests(profile: &Profile, faults: &mut Vec<Fault>) {
     for test in &profile.tests {
         if let Err(came_out) = codec::run_test(profile, test) {
-            let name = &profile.points[test.point].name;
-            let message = format!("a test of point `{name}` fails");
+            let message = format!("a test of {} fails", test.subject(profile));
             faults.push(fault(code::TEST, test.span.clone(), message, came_out));
         }
     }

@@ -34,6 +34,15 @@ pub(super) const TEST: &str = "E0315";
 pub(super) const WRONG_FOLDER: &str = "E0316";
 /// Two writable points in one place.
 pub(super) const OVERLAP: &str = "E0317";
+/// An output that only a person may switch.
+pub(super) const PERSONS_ACT: &str = "E0318";
+
+/// A pattern or template that cannot be read.
+pub(super) const PATTERN: &str = "E0319";
+/// A field, record or request that does not exist.
+pub(super) const UNKNOWN_NAME: &str = "E0320";
+/// Lines or frames that could not be told apart, requests that could not be answered.
+pub(super) const FRAMING: &str = "E0321";
 
 /// Every code of this crate with its explanation, for `portside check --explain`.
 pub const EXPLANATIONS: &[(&str, &str)] = &[
@@ -63,7 +72,7 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
     ),
     (
         UNKNOWN_POINT,
-        "A barrier has a fixed table of standard points. Spare terminals of its module may be named di1, do1, ai1, ao1 \
+        "Each kind but `io` has a fixed table of standard points. Spare terminals of its module may be named di1, do1, ai1, ao1 \
          and so on, or aux_… for anything else; every other name is most likely a misspelt standard point.",
     ),
     (
@@ -100,5 +109,28 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         OVERLAP,
         "Two writable points stand in the same place and nothing tells their values apart, so writing one changes the \
          other. Command words (`on`) may share a register when every word differs.",
+    ),
+    (
+        PERSONS_ACT,
+        "An X-ray machine and a belt may be stopped and a beam switched off (`belt_stop`, `beam_off`), and nothing else: \
+         belts are run and beams started by a person at the machine, so its profile has no other output, not even a \
+         spare one. Measuring devices have no outputs at all: zeroing a scale or muting an alarm is a person's act.",
+    ),
+    (
+        PATTERN,
+        "A pattern of a line (`GB,{left:int},{right:int}`) or a template of what is sent (`T{value}`) cannot be read. \
+         Fields stand in braces as {name:type} or {name:type:width}; types are int, number, hex, bits, byte and text. \
+         In a template stand {unit}, {value} and checksums such as {xor8@1}. A brace itself is written twice.",
+    ),
+    (
+        UNKNOWN_NAME,
+        "A point speaks of a field that no record has, a request of a record that does not exist, or a record of a \
+         point that does not exist.",
+    ),
+    (
+        FRAMING,
+        "Lines or frames as described here could not be told apart on the wire, or a request could never be answered: \
+         a frame needs `start` and a length, unless it is the answer to a request and its record has a `length`; a \
+         polled device needs a `[[request]]` for every record.",
     ),
 ];

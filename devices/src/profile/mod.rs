@@ -15,21 +15,32 @@
 //! ```
 
 mod check;
+mod check_stream;
 mod code;
+mod framing;
 mod parse;
 mod reader;
+mod records;
+mod register;
 mod schema;
+mod schema_stream;
+mod signals;
+mod skeleton;
+mod trials;
 
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use code::EXPLANATIONS;
+pub use register::{ByteOrder, Command, DataType, Decimals, Register, Table, Truth, WordOrder};
 pub use schema::schema;
+pub use skeleton::skeleton;
 
 use crate::fault::Fault;
-use crate::kind::{Closes, Kind};
+use crate::kind::{Closes, Kind, Shape};
 use crate::reading::Value;
+use crate::stream::{Signal, Stream, Words};
 
 /// One device model.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,8 +65,12 @@ pub struct Profile {
     pub watchdog: Option<Duration>,
     /// Addresses without a point that a read may span to reach the next point; 0 unless the maker allows more.
     pub gap: u16,
+    /// How its lines or frames are understood; `None` for Modbus alone.
+    pub stream: Option<Stream>,
     /// Its points, in the order of the text. Names are unique.
     pub points: Vec<Point>,
+    /// Where the device says at which address its points begin; `None` where the addresses are fixed.
+    pub base: Option<Base>,
     /// How to recognise the model on the wire.
     pub identify: Option<Identify>,
     /// Raw words and the values that must come out of them.
@@ -66,6 +81,24 @@ impl Profile {
     /// Reads `text`, known as `name` (`KIND/VENDOR-MODEL`). On failure: every fault of the text in its order.
     pub fn parse(name: &str, text: &str) -> Result<Self, Vec<Fault>> {
         parse::profile(name, text)
+    }
+
+    /// The profile of a device whose points begin at `start`, as its [`Base`] register says. Fails where a point would
+    /// lie beyond the last address.
+    pub fn based(&self, start: u16) -> Result<Self, String> {
+        let mut based = Self { base: None, ..self.clone() };
+        for point in &mut based.points {
+            let Place::Register(register) = &mut point.place else { continue };
+            let reach = u32::from(register.address) + u32::from(start) + u32::from(register.width());
+            if reach > 0x1_0000 {
+                return Err(format!(
+                    "the device says that its points begin at {start}, which puts `{}` beyond address 65535",
+                    point.name
+                ));
+            }
+            register.address += start;
+        }
+        Ok(based)
     }
 
     /// The point called `name`.
@@ -84,10 +117,14 @@ impl Profile {
 pub enum Protocol {
     /// Modbus, on TCP or a serial bus: the lane file's address decides.
     Modbus,
+    /// Lines of text, on TCP or a serial port.
+    Line,
+    /// Frames of bytes, on TCP or a serial port.
+    Frame,
 }
 
 impl Protocol {
-    pub(crate) const WORDS: &[(&str, Self)] = &[("modbus", Self::Modbus)];
+    pub(crate) const WORDS: &[(&str, Self)] = &[("modbus", Self::Modbus), ("line", Self::Line), ("frame", Self::Frame)];
 }
 
 /// One named, typed value of a device.
@@ -95,20 +132,8 @@ impl Protocol {
 pub struct Point {
     /// Standard name of its kind, or a free one.
     pub name: Arc<str>,
-    /// Which of Modbus's four tables.
-    pub table: Table,
-    /// Address in the request, counted from 0: reference 40001 is address 0 of `holding`.
-    pub address: u16,
-    /// What the bits or words hold.
-    pub data: DataType,
-    /// Which byte of a word comes first.
-    pub byte_order: ByteOrder,
-    /// Which word of a longer value comes first.
-    pub word_order: WordOrder,
-    /// How a boolean is found in a register; `None` for coils, discrete inputs and numbers.
-    pub truth: Option<Truth>,
-    /// Bits of an integer that belong to this point; the value is what they hold, moved down.
-    pub mask: Option<u64>,
+    /// Where the device keeps it.
+    pub place: Place,
     /// A contact that is made when the bit is 0.
     pub inverted: bool,
     /// Value = raw × scale + offset.
@@ -131,18 +156,53 @@ pub struct Point {
     pub access: Access,
     /// The output is switched on, and off again after this.
     pub pulse: Option<Duration>,
-    /// Command words of a boolean in a register.
-    pub command: Option<Command>,
     /// Where the point stands in the profile's text.
     pub span: Range<usize>,
 }
 
+/// Where a device keeps a point.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Place {
+    /// In a bit or in registers of a Modbus device.
+    Register(Register),
+    /// In what a line or frame device sends, or is sent.
+    Signal(Signal),
+}
+
 impl Point {
-    /// Registers or bits that it occupies.
-    pub const fn width(&self) -> u16 {
-        match self.table {
-            Table::Coil | Table::Discrete => 1,
-            Table::Holding | Table::Input => self.data.words(),
+    /// Its place in a Modbus device; `None` for a device that speaks otherwise.
+    pub const fn register(&self) -> Option<&Register> {
+        match &self.place {
+            Place::Register(register) => Some(register),
+            Place::Signal(_) => None,
+        }
+    }
+
+    /// Its place in what a line or frame device sends and is sent; `None` for a Modbus device.
+    pub const fn signal(&self) -> Option<&Signal> {
+        match &self.place {
+            Place::Signal(signal) => Some(signal),
+            Place::Register(_) => None,
+        }
+    }
+
+    /// Whether it is on or off, a number, or a text.
+    pub const fn shape(&self) -> Shape {
+        match &self.place {
+            Place::Register(register) => match register.data {
+                DataType::Bool => Shape::Bool,
+                DataType::U8Low
+                | DataType::U8High
+                | DataType::U16
+                | DataType::I16
+                | DataType::U32
+                | DataType::I32
+                | DataType::F32
+                | DataType::U64
+                | DataType::I64
+                | DataType::F64 => Shape::Number,
+            },
+            Place::Signal(signal) => signal.shape,
         }
     }
 
@@ -164,161 +224,14 @@ impl Point {
 
     /// True where switching it on lasts until it is switched off: no pulse, no self-clearing command word.
     pub fn latches(&self) -> bool {
-        self.pulse.is_none() && self.command.is_none_or(|command| command.off.is_some())
-    }
-}
-
-/// The words written for a boolean that lives in a register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Command {
-    /// Written for on.
-    pub on: u16,
-    /// Written for off; `None` where the device clears the command by itself.
-    pub off: Option<u16>,
-}
-
-/// One of Modbus's four tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Table {
-    /// Bits that can be read and written (functions 1, 5, 15).
-    Coil,
-    /// Bits that can only be read (function 2).
-    Discrete,
-    /// Registers that can be read and written (functions 3, 6, 16).
-    Holding,
-    /// Registers that can only be read (function 4).
-    Input,
-}
-
-impl Table {
-    pub(crate) const WORDS: &[(&str, Self)] =
-        &[("coil", Self::Coil), ("discrete", Self::Discrete), ("holding", Self::Holding), ("input", Self::Input)];
-
-    /// True for the tables of single bits.
-    pub const fn is_bits(self) -> bool {
-        match self {
-            Self::Coil | Self::Discrete => true,
-            Self::Holding | Self::Input => false,
+        if let Some(Words::Switch { off: None, .. }) =
+            self.signal().and_then(|signal| signal.sink.as_ref()).map(|sink| &sink.words)
+        {
+            return false;
         }
+        let command = self.register().and_then(|register| register.command);
+        self.pulse.is_none() && command.is_none_or(|command| command.off.is_some())
     }
-
-    /// True for the tables that Modbus can write.
-    pub const fn is_writable(self) -> bool {
-        match self {
-            Self::Coil | Self::Holding => true,
-            Self::Discrete | Self::Input => false,
-        }
-    }
-
-    /// The word a profile calls it by.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Coil => "coil",
-            Self::Discrete => "discrete",
-            Self::Holding => "holding",
-            Self::Input => "input",
-        }
-    }
-}
-
-/// What the bits or words of a point hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DataType {
-    /// On or off.
-    Bool,
-    /// The low byte of a register.
-    U8Low,
-    /// The high byte of a register.
-    U8High,
-    /// One register, unsigned.
-    U16,
-    /// One register, two's complement.
-    I16,
-    /// Two registers, unsigned.
-    U32,
-    /// Two registers, two's complement.
-    I32,
-    /// Two registers, IEEE 754 single.
-    F32,
-    /// Four registers, unsigned.
-    U64,
-    /// Four registers, two's complement.
-    I64,
-    /// Four registers, IEEE 754 double.
-    F64,
-}
-
-impl DataType {
-    pub(crate) const WORDS: &[(&str, Self)] = &[
-        ("bool", Self::Bool),
-        ("u8_low", Self::U8Low),
-        ("u8_high", Self::U8High),
-        ("u16", Self::U16),
-        ("i16", Self::I16),
-        ("u32", Self::U32),
-        ("i32", Self::I32),
-        ("f32", Self::F32),
-        ("u64", Self::U64),
-        ("i64", Self::I64),
-        ("f64", Self::F64),
-    ];
-
-    /// Registers that it fills.
-    pub const fn words(self) -> u16 {
-        match self {
-            Self::Bool | Self::U8Low | Self::U8High | Self::U16 | Self::I16 => 1,
-            Self::U32 | Self::I32 | Self::F32 => 2,
-            Self::U64 | Self::I64 | Self::F64 => 4,
-        }
-    }
-
-    /// True for the types whose raw bits are a number without a sign.
-    pub const fn is_unsigned(self) -> bool {
-        match self {
-            Self::U8Low | Self::U8High | Self::U16 | Self::U32 | Self::U64 => true,
-            Self::Bool | Self::I16 | Self::I32 | Self::F32 | Self::I64 | Self::F64 => false,
-        }
-    }
-}
-
-/// Which byte of a word comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ByteOrder {
-    /// High byte first, as Modbus says.
-    Big,
-    /// Low byte first.
-    Little,
-}
-
-impl ByteOrder {
-    pub(crate) const WORDS: &[(&str, Self)] = &[("big", Self::Big), ("little", Self::Little)];
-}
-
-/// Which word of a longer value comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum WordOrder {
-    /// High word first.
-    HighFirst,
-    /// Low word first.
-    LowFirst,
-}
-
-impl WordOrder {
-    pub(crate) const WORDS: &[(&str, Self)] = &[("high-first", Self::HighFirst), ("low-first", Self::LowFirst)];
-}
-
-/// How a boolean is found in a register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Truth {
-    /// It is this bit, counted from the lowest.
-    Bit(u8),
-    /// It is on when the masked register holds this value.
-    Equals {
-        /// Bits that count.
-        mask: u16,
-        /// What they must hold.
-        value: u16,
-    },
 }
 
 /// How often a point is polled; the lane file gives each class its interval.
@@ -355,6 +268,15 @@ impl Access {
         &[("read", Self::Read), ("write", Self::Write), ("read-write", Self::ReadWrite)];
 }
 
+/// A register that tells at which address the points of a device begin: theirs are counted from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// Which table: `holding` or `input`.
+    pub table: Table,
+    /// Address in the request.
+    pub address: u16,
+}
+
 /// A register that tells the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identify {
@@ -366,17 +288,81 @@ pub struct Identify {
     pub equals: u16,
 }
 
-/// Raw bits or words of one point and what must come out of them.
+/// A `[[test]]` block: what goes in and what must come out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProfileTest {
-    /// The point's place in [`Profile::points`].
-    pub point: usize,
-    /// Bits (0 or 1) or words as they arrive, first address first.
-    pub raw: Vec<u16>,
-    /// What must come out.
-    pub expect: Expect,
+    /// What is tried.
+    pub trial: Trial,
     /// Where the block stands in the profile's text.
     pub span: Range<usize>,
+}
+
+impl ProfileTest {
+    /// True where it says what comes out of, or is sent for, the point at this place.
+    pub fn shows(&self, index: usize) -> bool {
+        match &self.trial {
+            Trial::Register { point, .. } | Trial::Write { point, .. } => *point == index,
+            Trial::Unit { expect, .. } => expect.iter().any(|(point, _)| *point == index),
+            Trial::Bytes { .. } => false,
+        }
+    }
+
+    /// What it tries, in words: ``point `opened` ``.
+    pub fn subject(&self, profile: &Profile) -> String {
+        let point = |index: &usize| format!("point `{}`", profile.points[*index].name);
+        let records = |places: &mut dyn Iterator<Item = &usize>| {
+            let records = profile.stream.iter().flat_map(|stream| &stream.records).collect::<Vec<_>>();
+            places.map(|place| format!("`{}`", records[*place].name)).collect::<Vec<_>>().join(", ")
+        };
+        match &self.trial {
+            Trial::Register { point: index, .. } => point(index),
+            Trial::Write { point: index, .. } => format!("writing {}", point(index)),
+            Trial::Unit { record: None, .. } => "a unit".to_owned(),
+            Trial::Unit { record: Some(record), .. } => format!("record {}", records(&mut [*record].iter())),
+            Trial::Bytes { records: places, .. } => format!("bytes that hold {}", records(&mut places.iter())),
+        }
+    }
+}
+
+/// What a `[[test]]` block tries.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trial {
+    /// Raw bits or words of one point.
+    Register {
+        /// The point's place in [`Profile::points`].
+        point: usize,
+        /// Bits (0 or 1) or words as they arrive, first address first.
+        raw: Vec<u16>,
+        /// What must come out.
+        expect: Expect,
+    },
+    /// One line without its end, or one whole frame.
+    Unit {
+        /// Its bytes.
+        unit: Vec<u8>,
+        /// Which record it must be; `None`: none at all.
+        record: Option<usize>,
+        /// What must come out for points of it.
+        expect: Vec<(usize, Expect)>,
+    },
+    /// Bytes as they come from the wire, disturbances and all.
+    Bytes {
+        /// What comes.
+        bytes: Vec<u8>,
+        /// The records that must be found, in their order.
+        records: Vec<usize>,
+    },
+    /// A value that is written.
+    Write {
+        /// The point's place in [`Profile::points`].
+        point: usize,
+        /// The value.
+        value: Value,
+        /// The unit number it is written to.
+        unit: u8,
+        /// The bytes that must be sent.
+        sends: Vec<u8>,
+    },
 }
 
 /// What a `[[test]]` block expects.

@@ -18,6 +18,17 @@ pub(super) struct At<T> {
     pub(super) span: Range<usize>,
 }
 
+impl At<String> {
+    /// Where a part of a text stands, as far as it can be told: an escape in the text moves what follows it.
+    pub(super) fn part(&self, at: usize, length: usize) -> Range<usize> {
+        if self.span.len() == self.value.len() + 2 {
+            let start = self.span.start + 1 + at;
+            return start..start + length;
+        }
+        self.span.clone()
+    }
+}
+
 /// A fault without asides or help.
 pub(super) fn fault(code: &'static str, span: Range<usize>, message: String, label: impl Into<String>) -> Fault {
     Fault { code, severity: Severity::Error, message, span, label: label.into(), asides: Vec::new(), help: None }
@@ -265,6 +276,52 @@ impl<'a, 'i, 'f> Section<'a, 'i, 'f> {
                 Vec::new()
             }
         }
+    }
+
+    /// A table inside of this one, read for itself.
+    pub(super) fn inner<'b, 'j>(
+        &mut self,
+        what: String,
+        table: &'b DeTable<'j>,
+        span: Range<usize>,
+    ) -> Section<'b, 'j, '_> {
+        Section::new(what, table, span, self.faults)
+    }
+
+    pub(super) fn push(&mut self, wrong: Fault) {
+        self.faults.push(wrong);
+    }
+
+    /// Lends the list of faults to what judges more than this table.
+    pub(super) fn with_faults<T>(&mut self, judge: impl FnOnce(&mut Vec<Fault>) -> T) -> T {
+        judge(self.faults)
+    }
+
+    /// Takes keys for known that belong to another protocol, and faults those that are there.
+    pub(super) fn foreign(&mut self, keys: &[&'static str], why: &str) {
+        for key in keys {
+            self.known.push(key);
+            if self.has(key) {
+                let (span, message) = (self.key_span(key), format!("`{key}` makes no sense in {}", self.what));
+                self.report(code::CONTRADICTION, span, message, why);
+            }
+        }
+    }
+
+    /// A text or a list of texts.
+    pub(super) fn texts(&mut self, key: &'static str) -> Option<Vec<At<String>>> {
+        let value = self.value(key)?;
+        let one = |value: &Spanned<DeValue<'i>>| {
+            value.get_ref().as_str().map(|text| At { value: text.to_owned(), span: value.span() })
+        };
+        let list = match value.get_ref().as_array() {
+            Some(items) => items.iter().map(one).collect(),
+            None => one(value).map(|text| vec![text]),
+        };
+        if list.is_none() {
+            self.wrong_type(key, value, "a text or a list of texts");
+        }
+        list
     }
 
     /// Faults every key that was never asked for.

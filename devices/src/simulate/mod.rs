@@ -5,11 +5,15 @@ mod bank;
 pub mod belt;
 mod faults;
 mod gate;
+mod model;
+mod spoil;
 mod vehicle;
 
 pub use bank::Bank;
 pub use faults::{Fault, Faults};
 pub use gate::{ArmFault, Button, Gate, GateSetup, GateView, SensorFault, Spot};
+pub use model::Model;
+pub use spoil::{Sent, WireFault, send};
 pub use vehicle::{Manner, VehicleView};
 
 use crate::moment::Moment;

@@ -1,20 +1,22 @@
-//! Devices, the buses and connections that they hang on, and what reading them costs.
+//! Devices, and what reading those of one link costs.
 
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portside_devices::profile::Profile;
+use portside_devices::plan::Speed;
+use portside_devices::profile::{Profile, Protocol};
 
-use super::{Settling, duplicates, shared, twice};
-use crate::config::address::{Address, Host};
+use super::bus::{Bus, Way, changing_name, judge};
+use super::{Settling, duplicates, line, twice};
+use crate::config::address::Address;
 use crate::config::checked::{Connection, Device, Link, OnModbus};
 use crate::config::choice::DeviceKind;
 use crate::config::codes;
-use crate::config::cost::{Polled, figures, millis};
+use crate::config::cost::{Figures, Polled, figures, millis};
 use crate::config::faults::Placed;
-use crate::config::file::{BusTable, DeviceTable, Named, ProfileName};
+use crate::config::file::{DeviceTable, ProfileName};
 use crate::config::profiles::Found;
 use crate::config::value::Id;
 
@@ -40,23 +42,30 @@ pub(super) struct Draft {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Reach {
-    Tcp {
-        host: Host,
-        port: u16,
+    /// A Modbus unit.
+    Unit {
+        way: Way,
         unit: u8,
     },
+    /// A device that speaks in lines or frames, alone on a connection or a port.
+    Line(Way),
     Folder(PathBuf),
     /// Something that was refused: kept to find two devices at one place.
     Refused(String),
 }
 
 impl Draft {
-    /// The connection that it shares with others of the same host and port.
-    fn link(&self) -> Option<(&Host, u16)> {
-        match &self.reach.as_ref()?.value {
-            Reach::Tcp { host, port, .. } => Some((host, *port)),
+    /// The link that it shares with others, and where the file says so.
+    pub(super) fn way(&self) -> Option<(&Way, &Range<usize>)> {
+        let reach = self.reach.as_ref()?;
+        match &reach.value {
+            Reach::Unit { way, .. } | Reach::Line(way) => Some((way, &reach.span)),
             Reach::Folder(_) | Reach::Refused(_) => None,
         }
+    }
+
+    fn link(&self) -> Option<&Way> {
+        self.way().map(|(way, _)| way)
     }
 
     /// What polling it costs; `None` while that cannot be known.
@@ -65,53 +74,50 @@ impl Draft {
     }
 }
 
-/// Refuses serial buses, and two of them on one port.
-pub(super) fn buses(buses: &Named<BusTable>, on: &mut Settling<'_>) {
-    let ports = buses.0.iter().filter_map(|(_, bus)| bus.value.port.as_ref());
-    let named = ports.map(|port| (port.value.0.display().to_string(), port));
-    twice(named, codes::SAME_PORT, on.faults, |port| format!("two buses open the serial port {port}"));
-    for (name, _) in &buses.0 {
-        let message = format!("serial buses are not supported by this version: `{}`", name.value);
-        on.faults
-            .add(codes::NOT_HERE, name.span.clone(), message, "expected devices on Modbus TCP")
-            .help("connect the bus through a Modbus TCP gateway and write modbus://GATEWAY:502/UNIT");
-    }
-}
-
-/// Reads every device.
-pub(super) fn drafts(
-    tables: Vec<Placed<DeviceTable>>,
-    buses: Option<&Placed<Named<BusTable>>>,
-    on: &mut Settling<'_>,
-) -> Vec<Draft> {
+/// Reads every device, and judges the buses by what hangs on them.
+pub(super) fn drafts(tables: Vec<Placed<DeviceTable>>, mut buses: Vec<Bus>, on: &mut Settling<'_>) -> Vec<Draft> {
     duplicates(tables.iter().filter_map(|table| table.value.id.as_ref()), "devices", on.faults);
-    let buses: Vec<&str> = buses.iter().flat_map(|buses| &buses.value.0).map(|(name, _)| name.value.as_str()).collect();
-    let drafts: Vec<Draft> = tables.into_iter().map(|table| draft(table, &buses, on)).collect();
+    let drafts: Vec<Draft> = tables.into_iter().map(|table| draft(table, &mut buses, on)).collect();
     let places = drafts.iter().filter_map(|draft| {
         let reach = draft.reach.as_ref()?;
         Some((reach.value.place(), reach))
     });
     twice(places, codes::SAME_PLACE, on.faults, |place| format!("two devices are at {place}"));
+    judge(&buses, &drafts, on);
+    line::sharing(&drafts, on);
     drafts
 }
 
 impl Reach {
+    /// The link and the unit on it; a device alone on its link is unit 1.
+    fn unit(self) -> Option<(Way, u8)> {
+        match self {
+            Self::Unit { way, unit } => Some((way, unit)),
+            Self::Line(way) => Some((way, 1)),
+            Self::Folder(_) | Self::Refused(_) => None,
+        }
+    }
+
     fn place(&self) -> String {
         match self {
-            Self::Tcp { host, port, unit } => format!("{}:{port}, unit {unit}", host.0),
+            Self::Unit { way, unit } => format!("{}, unit {unit}", way.place()),
+            Self::Line(way) => way.place(),
             Self::Folder(dir) => format!("folder {}", dir.display()),
             Self::Refused(place) => place.clone(),
         }
     }
 }
 
-fn draft(table: Placed<DeviceTable>, buses: &[&str], on: &mut Settling<'_>) -> Draft {
+fn draft(table: Placed<DeviceTable>, buses: &mut [Bus], on: &mut Settling<'_>) -> Draft {
     let (span, table) = (table.span, table.value);
     let reach = table.address.as_ref().and_then(|address| reach(address, buses, on));
     fit(&table, reach.as_ref(), &span, on);
     let polled = table.kind.as_ref().is_none_or(|kind| kind.value != DeviceKind::Xray);
     let name = table.profile.as_ref().filter(|_| polled);
     let profile = name.and_then(|name| profile(name, table.kind.as_ref(), on));
+    if let (Some(reach), Some(profile)) = (&reach, &profile) {
+        protocol(reach, profile, on);
+    }
     let header = span.clone();
     let interval = match table.interval {
         Some(interval) => Placed::new(interval.value.0, interval.span),
@@ -130,10 +136,38 @@ fn draft(table: Placed<DeviceTable>, buses: &[&str], on: &mut Settling<'_>) -> D
     }
 }
 
-fn reach(address: &Placed<Address>, buses: &[&str], on: &mut Settling<'_>) -> Option<Placed<Reach>> {
+fn reach(address: &Placed<Address>, buses: &mut [Bus], on: &mut Settling<'_>) -> Option<Placed<Reach>> {
     let reach = match &address.value {
-        Address::ModbusTcp { host, port, unit } => Reach::Tcp { host: host.clone(), port: *port, unit: *unit },
-        Address::Folder(dir) => {
+        Address::ModbusTcp { host, port, unit } => Reach::Unit { way: Way::tcp(host, *port), unit: *unit },
+        Address::ModbusGateway { host, port, unit } => Reach::Unit { way: Way::gateway(host, *port), unit: *unit },
+        Address::ModbusBus { bus, unit } => {
+            let tcp = format!("for Modbus TCP write the port too: modbus://{bus}:502/{unit}");
+            match on_bus(bus, &tcp, &address.span, buses, on) {
+                Some(way) => Reach::Unit { way, unit: *unit },
+                // Two devices of one unit are found although their bus is faulty.
+                None => Reach::Refused(format!("bus {bus}, unit {unit}")),
+            }
+        }
+        Address::Serial { path, settings, unit } => {
+            changing_name(path, &address.span, on);
+            let way = Way::port(path, settings);
+            match unit {
+                Some(unit) => Reach::Unit { way, unit: *unit },
+                None => Reach::Line(way),
+            }
+        }
+        Address::SerialBus { bus } => {
+            let help = "for a port of its own write its path: serial:///dev/serial/by-id/…?baud=9600";
+            Reach::Line(on_bus(bus, help, &address.span, buses, on)?)
+        }
+        Address::Tcp { host, port } => Reach::Line(Way::tcp(host, *port)),
+        Address::Rtsp(_) => {
+            let message = "addresses with rtsp:// are not in this version";
+            let label = "expected modbus://HOST:PORT/UNIT or file:///FOLDER";
+            on.faults.add(codes::NOT_HERE, address.span.clone(), message, label);
+            return None;
+        }
+        Address::File(dir) => {
             if !dir.is_dir() {
                 let label = "no such folder on this machine";
                 on.faults
@@ -142,38 +176,56 @@ fn reach(address: &Placed<Address>, buses: &[&str], on: &mut Settling<'_>) -> Op
             }
             Reach::Folder(dir.clone())
         }
-        Address::ModbusBus { bus, unit } => {
-            if !buses.contains(&bus.as_str()) {
-                let label = "no [bus.NAME] section has this name";
-                let adding =
-                    on.faults.add(codes::UNKNOWN_BUS, address.span.clone(), format!("unknown bus `{bus}`"), label);
-                if buses.is_empty() {
-                    adding.help(format!("for Modbus TCP write the port too: modbus://{bus}:502/{unit}"));
-                } else {
-                    adding.nearest(bus, buses.iter().copied());
-                }
-            }
-            Reach::Refused(format!("bus {bus}, unit {unit}"))
-        }
-        Address::Serial { port } => {
-            let message = "serial buses are not supported by this version";
-            on.faults
-                .add(codes::NOT_HERE, address.span.clone(), message, "expected modbus://HOST:PORT/UNIT")
-                .help("connect the device through a Modbus TCP gateway");
-            Reach::Refused(format!("serial port {port}"))
-        }
-        Address::Later(scheme) => {
-            let message = format!("addresses with {scheme}:// are not in this version");
-            on.faults.add(
-                codes::NOT_HERE,
-                address.span.clone(),
-                message,
-                "expected modbus://HOST:PORT/UNIT or file:///FOLDER",
-            );
-            return None;
-        }
     };
     Some(Placed::new(reach, address.span.clone()))
+}
+
+/// The way by the bus called `name`; `None` where the bus itself is faulty or not there.
+fn on_bus(name: &str, help: &str, span: &Range<usize>, buses: &mut [Bus], on: &mut Settling<'_>) -> Option<Way> {
+    if let Some(bus) = buses.iter_mut().find(|bus| bus.name == name) {
+        bus.used = true;
+        return bus.way.clone();
+    }
+    let label = "no [bus.NAME] section has this name";
+    let adding = on.faults.add(codes::UNKNOWN_BUS, span.clone(), format!("unknown bus `{name}`"), label);
+    if buses.is_empty() {
+        adding.help(help);
+    } else {
+        adding.nearest(name, buses.iter().map(|bus| bus.name.as_str()));
+    }
+    None
+}
+
+/// Whether the address leads to what the profile speaks.
+fn protocol(reach: &Placed<Reach>, profile: &Placed<Arc<Profile>>, on: &mut Settling<'_>) {
+    let mut wrong = |message: String, label: &str, help: &str| {
+        on.faults
+            .add(codes::CLASH, reach.span.clone(), message, label)
+            .aside(profile.span.clone(), "the profile")
+            .help(help);
+    };
+    match (&reach.value, profile.value.protocol) {
+        (Reach::Unit { way, .. }, Protocol::Modbus) if !way.carries_bytes() => wrong(
+            format!("Modbus needs 8 data bits, {} has 7", way.place()),
+            "expected a bus with data_bits = 8",
+            "Modbus ASCII, which gets by with 7, is not spoken; set the device to RTU",
+        ),
+        (Reach::Line(_), Protocol::Modbus) => wrong(
+            format!("profile `{}` speaks Modbus, and the address has no unit id", profile.value.name),
+            "expected modbus://…/UNIT or serial://PATH?unit=UNIT",
+            "write modbus://HOST:PORT/UNIT, modbus://BUS/UNIT, or serial:///dev/serial/by-id/…?baud=9600&unit=1",
+        ),
+        (Reach::Unit { way, .. }, Protocol::Line | Protocol::Frame) if line::is_modbus(way) => wrong(
+            format!("profile `{}` does not speak Modbus", profile.value.name),
+            "expected tcp://HOST:PORT or serial://PATH?baud=BAUD",
+            "write tcp://HOST:PORT for a device on the network, serial:///dev/serial/by-id/…?baud=9600 for one on a port",
+        ),
+        (Reach::Unit { .. } | Reach::Folder(_) | Reach::Refused(_), Protocol::Modbus)
+        | (
+            Reach::Unit { .. } | Reach::Line(_) | Reach::Folder(_) | Reach::Refused(_),
+            Protocol::Line | Protocol::Frame,
+        ) => {}
+    }
 }
 
 /// Keys that a kind of device needs or cannot use.
@@ -225,6 +277,13 @@ fn profile(
                     .aside(kind.span.clone(), "the kind here");
                 return None;
             }
+            if profile.base.is_some() {
+                let message = format!("profile `{}` has points without a fixed address", name.value.0);
+                on.faults
+                    .add(codes::NOT_HERE, name.span.clone(), message, "its [base] is not read by this version's links")
+                    .help("copy it into a profile of your own, without [base], the base added to each address");
+                return None;
+            }
             Some(Placed::new(profile, name.span.clone()))
         }
         // Its faults are shown in its own text.
@@ -266,7 +325,7 @@ pub(super) fn unused(devices: &[Draft], on: &mut Settling<'_>) {
         if kind.value == DeviceKind::Barrier {
             let message = format!("a second barrier is not in this version: `{}`", id.value);
             on.faults.add(codes::NOT_HERE, id.span.clone(), message, "expected one barrier, the `arm` of [gate]");
-        } else {
+        } else if !kind.value.stands_alone() {
             let message = format!("nothing uses device `{}`", id.value);
             on.faults.add(codes::UNUSED, id.span.clone(), message, "neither [gate] nor [[station]] names it");
         }
@@ -282,34 +341,56 @@ pub(super) fn loads(devices: &[Draft], on: &mut Settling<'_>) {
         }
         let sharing: Vec<&Draft> = devices.iter().filter(|other| other.link() == Some(link)).collect();
         let Some(polled) = sharing.iter().map(|device| device.polled()).collect::<Option<Vec<_>>>() else { continue };
-        let figures = figures(&polled);
+        let figures = figures(&polled, link.speed);
         let Some(shortest) = sharing.iter().filter_map(|device| device.interval.as_ref()).min_by_key(|at| at.value)
         else {
             continue;
         };
         if figures.need > shortest.value {
-            let message =
-                format!("the link to {}:{} cannot keep up with its {} devices", link.0.0, link.1, sharing.len());
+            let (what, help) = match link.speed {
+                Speed::Tcp { .. } => (
+                    format!("the link to {}", link.name),
+                    "lengthen `interval` of the devices that can wait, or move some to another link",
+                ),
+                Speed::Serial { .. } => (
+                    link.place(),
+                    "lengthen `interval` of the devices that can wait, set devices and bus to a higher `baud`, or move \
+                     some to another bus",
+                ),
+            };
+            let message = match sharing.len() {
+                1 => format!("{what} cannot keep up with its device"),
+                several => format!("{what} cannot keep up with its {several} devices"),
+            };
             let label =
                 format!("needs {} per cycle but the interval is {}", millis(figures.need), millis(shortest.value));
             let mut adding = on.faults.add(codes::LOAD, shortest.span.clone(), message, label);
             for other in sharing.iter().filter(|other| other.span != device.span).take(4) {
                 adding = adding.aside(other.span.clone(), "on the same link");
             }
-            adding.help("lengthen `interval` of the devices that can wait, or move some to another link");
+            adding.help(help);
         }
     }
 }
 
 /// The worst time from one reading of `device`'s fast points to the next, link and all.
 pub(super) fn worst_poll(device: &Draft, devices: &[Draft]) -> Option<Duration> {
-    let link = device.link()?;
-    let sharing = devices.iter().filter(|other| other.link() == Some(link));
-    let polled = sharing.map(Draft::polled).collect::<Option<Vec<_>>>()?;
-    Some(device.interval.as_ref()?.value.max(figures(&polled).cycle))
+    Some(device.interval.as_ref()?.value.max(shared_figures(device, devices)?.cycle))
 }
 
-/// The devices and the connections that they share; `None` where one is not whole.
+/// The worst time from the doubt to the withdrawal on the wire of `device`'s link.
+pub(super) fn withdrawal(device: &Draft, devices: &[Draft]) -> Option<Duration> {
+    Some(shared_figures(device, devices)?.withdrawal(device.link()?.speed))
+}
+
+/// What the devices of `device`'s link cost together.
+fn shared_figures(device: &Draft, devices: &[Draft]) -> Option<Figures> {
+    let link = device.link()?;
+    let sharing = devices.iter().filter(|other| other.link() == Some(link));
+    Some(figures(&sharing.map(Draft::polled).collect::<Option<Vec<_>>>()?, link.speed))
+}
+
+/// The devices and the links that they share; `None` where one is not whole.
 pub(super) fn finish(drafts: Vec<Draft>) -> Option<(Vec<Device>, Vec<Link>)> {
     let mut links: Vec<Link> = Vec::new();
     let mut devices = Vec::new();
@@ -318,8 +399,9 @@ pub(super) fn finish(drafts: Vec<Draft>) -> Option<(Vec<Device>, Vec<Link>)> {
         let connection = match draft.reach?.value {
             Reach::Folder(dir) => Connection::Folder(dir),
             Reach::Refused(_) => return None,
-            Reach::Tcp { host, port, unit } => {
-                let link = join(&mut links, &host, port, index);
+            reach @ (Reach::Unit { .. } | Reach::Line(_)) => {
+                let (way, unit) = reach.unit()?;
+                let link = join(&mut links, way, index);
                 let (profile, interval) = (draft.profile?.value, draft.interval?.value);
                 Connection::Modbus(OnModbus { link, unit, profile, interval, timeout: draft.timeout? })
             }
@@ -329,10 +411,10 @@ pub(super) fn finish(drafts: Vec<Draft>) -> Option<(Vec<Device>, Vec<Link>)> {
     Some((devices, links))
 }
 
-fn join(links: &mut Vec<Link>, host: &Host, port: u16, device: usize) -> usize {
-    let place = links.iter().position(|link| link.host == host.0 && link.port == port);
+fn join(links: &mut Vec<Link>, way: Way, device: usize) -> usize {
+    let place = links.iter().position(|link| link.medium == way.medium);
     let place = place.unwrap_or_else(|| {
-        links.push(Link { host: shared(Arc::clone(&host.0)), port, devices: Vec::new() });
+        links.push(Link { name: way.name, medium: way.medium, speed: way.speed, devices: Vec::new() });
         links.len() - 1
     });
     links[place].devices.push(device);

@@ -5,15 +5,15 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portside_devices::kind::is_spare;
-use portside_devices::profile::{DataType, Point, PollClass, Truth};
+use portside_devices::kind::{Shape, is_spare};
+use portside_devices::profile::{Point, PollClass, Truth};
 
-use super::device::{Draft, find, worst_poll};
+use super::device::{Draft, find, withdrawal, worst_poll};
 use super::{Settling, shared, twice};
 use crate::config::checked::{Gate, Sensor};
 use crate::config::choice::{DeviceKind, Place};
 use crate::config::codes;
-use crate::config::cost::{REACTION_MAX, WITHDRAWAL, millis};
+use crate::config::cost::{REACTION_MAX, millis};
 use crate::config::faults::{Placed, list};
 use crate::config::file::{GateTable, SensorTable};
 use crate::config::value::PointName;
@@ -113,12 +113,13 @@ fn one_input_by_two_names(tables: &[Placed<SensorTable>], devices: &[Draft], on:
 fn input(name: &PointName, devices: &[Draft]) -> Option<String> {
     let device = devices.iter().find(|draft| draft.id.as_ref().is_some_and(|id| id.value.as_str() == name.device))?;
     let point = device.profile.as_ref()?.value.point(&name.point)?;
-    let bit = match point.truth {
+    let Some(register) = point.register() else { return Some(format!("`{}` of `{}`", point.name, name.device)) };
+    let bit = match register.truth {
         Some(Truth::Bit(bit)) => format!(" bit {bit}"),
         Some(Truth::Equals { mask, .. }) => format!(" mask {mask:#x}"),
         None => String::new(),
     };
-    Some(format!("{} {}{bit} of `{}`", point.table.word(), point.address, name.device))
+    Some(format!("{} {}{bit} of `{}`", register.table.word(), register.address, name.device))
 }
 
 /// Whether there is a sensor wherever one is needed.
@@ -223,7 +224,7 @@ fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Opt
 }
 
 fn senses(point: &Point) -> bool {
-    point.data == DataType::Bool && point.readable() && !point.writable()
+    point.shape() == Shape::Bool && point.readable() && !point.writable()
 }
 
 fn contacts_are_fast(arm: &Draft, on: &mut Settling<'_>) {
@@ -241,22 +242,23 @@ fn contacts_are_fast(arm: &Draft, on: &mut Settling<'_>) {
 /// Promise 5: a close is withdrawn within one input poll and 50 ms, 150 ms at most. Every device of the gate is
 /// asked, the approach's too: what is read more seldom would be stale to the lane before it is read again.
 fn in_time(device: &Draft, devices: &[Draft], on: &mut Settling<'_>) {
-    let (Some(poll), Some(id), Some(interval)) = (worst_poll(device, devices), &device.id, &device.interval) else {
-        return;
-    };
-    let reaction = poll + WITHDRAWAL;
+    let (Some(poll), Some(withdrawal)) = (worst_poll(device, devices), withdrawal(device, devices)) else { return };
+    let (Some(id), Some(interval)) = (&device.id, &device.interval) else { return };
+    let reaction = poll + withdrawal;
     if reaction <= REACTION_MAX {
         return;
     }
     let message = format!("the arm would be stopped too late: `{}` is read only every {}", id.value, millis(poll));
-    let label = format!("{} + 50 ms = {}, expected at most {}", millis(poll), millis(reaction), millis(REACTION_MAX));
+    let (parts, most) = (format!("{} + {}", millis(poll), millis(withdrawal)), millis(REACTION_MAX));
+    let label = format!("{parts} = {}, expected at most {most}", millis(reaction));
     if interval.value == poll {
         on.faults
             .add(codes::TOO_SLOW, interval.span.clone(), message, label)
             .help("set `interval = \"100 ms\"` or shorter");
     } else {
-        on.faults
-            .add(codes::TOO_SLOW, id.span.clone(), message, label)
-            .help("the devices on its link take that long together: move the others to a link of their own");
+        on.faults.add(codes::TOO_SLOW, id.span.clone(), message, label).help(
+            "the devices on its link take that long together: move the others to a link of their own, and set a \
+                 serial bus to a higher `baud`",
+        );
     }
 }

@@ -1,8 +1,11 @@
 //! Judges what the sections of a lane file say of each other, and turns them into a [`Config`].
 
+mod bus;
 mod device;
 mod gate;
+mod line;
 mod station;
+mod temperature;
 mod uplink;
 
 use std::collections::BTreeMap;
@@ -33,16 +36,16 @@ impl Settling<'_> {
 
 /// The whole file. `None` wherever a part is missing; each fault has been said by then.
 pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Option<Config> {
-    if let Some(buses) = &file.bus {
-        device::buses(&buses.value, on);
-    }
+    let buses = bus::buses(file.bus.as_ref().map(|buses| &buses.value), on);
     let agencies = file.agency.map(|agencies| agency_list(agencies, on));
     if let Some(list) = file.device.as_ref().filter(|list| list.value.is_empty()) {
         empty(list.span.clone(), "device", on);
     }
-    let mut devices = device::drafts(file.device.map(|list| list.value).unwrap_or_default(), file.bus.as_ref(), on);
+    let mut devices = device::drafts(file.device.map(|list| list.value).unwrap_or_default(), buses, on);
     let gate = file.gate.and_then(|gate| gate::gate(gate, &mut devices, on));
     let station = file.station.and_then(|list| station::station(list, agencies.as_deref(), &mut devices, on));
+    let temperature =
+        file.temperature.map(|table| temperature::temperature(table, agencies.as_deref(), &mut devices, on));
     device::unused(&devices, on);
     device::loads(&devices, on);
     let lane = file.lane.and_then(|table| lane(table, on));
@@ -66,6 +69,10 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
         station: station?,
         review: review?,
         gate: gate?,
+        temperature: match temperature {
+            Some(rules) => Some(rules?),
+            None => None,
+        },
         hash: hash.into(),
     })
 }

@@ -4,12 +4,15 @@
 //!            connected                  answered
 //!   Down ───────────────► Up ◄──────────────────────┐
 //!    ▲ ▲ refused: later    │ request ───────────────┘
-//!    └─┴───────────────────┘ no answer, or not an answer to this: dropped with all that may still come
+//!    └─┴───────────────────┘ no answer, or not an answer to this: TCP: dropped with all that may still come;
+//!                            a bus: kept, and left alone until all that may still come is over
 //! ```
-//! A protective order does not wait for a request in flight: that gets [`GRACE`] to end, then its connection is
-//! dropped and the order goes out on a fresh one. A second connection beside the first is no way out: many I/O
-//! modules accept only one.
+//! A protective order does not wait for a request in flight: that gets a moment to end, then its connection is
+//! dropped and the order goes out on a fresh one; on a bus it goes out as soon as the bus is silent. A second connection
+//! beside the first is no way out: many I/O modules accept only one.
 
+mod exchange;
+mod line;
 mod write;
 
 use std::sync::Arc;
@@ -25,40 +28,24 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::breaker::Breaker;
+use super::medium::Medium;
 use super::orders::{self, Command, Orders, Protective, Step};
 use super::seen::Seen;
 use super::turn::{self, Job, Pace, Turn, Turns};
-use super::wire::{Ask, Exception, Got, Wire};
+use super::wire::{Ask, Exception, Got};
 use super::{DeviceSpec, Drive, FieldEvent, LinkSpec, LinkState, LinkStats, Order, Outcome, Urgency};
 use crate::clock::Clock;
+use exchange::{Bar, Identity, Reply, Yields};
+use line::Line;
 
-/// What a request in flight gets when a protective order waits: with reconnecting and writing on a lane's own
-/// network it leaves the order well inside the 50 ms of the promise to withdraw a close.
-const GRACE: Duration = Duration::from_millis(20);
 /// Longest wait for the answer to a protective write.
 const PROTECTIVE_TIMEOUT_MAX: Duration = Duration::from_millis(100);
-/// Longest wait for a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_000);
-/// Longest wait for a connection while a protective order waits for it.
-const CONNECT_TIMEOUT_URGENT: Duration = Duration::from_millis(250);
-/// Waits between connections that are refused: doubled up to the second.
-const RECONNECT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// How long after an order the arm may be moving.
+const CALM: Duration = Duration::from_secs(5);
 /// Longest wait of the task, so that its progress can be seen from outside.
 const BEAT: Duration = Duration::from_millis(500);
 /// How long an ending link tries to end its pulses.
 const FAREWELL: Duration = Duration::from_millis(500);
-
-/// The connection.
-#[derive(Debug)]
-enum Line {
-    Up(Wire),
-    Down {
-        retry_at: Moment,
-        /// Connections refused in a row; 0 while nothing is known to be wrong.
-        refused: u32,
-        reason: Arc<str>,
-    },
-}
 
 /// Whether a device answers, as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,19 +60,10 @@ struct Device {
     spec: DeviceSpec,
     seen: Seen,
     breaker: Breaker,
+    identity: Identity,
     health: Health,
     /// False while the change of health waits for room in the channel.
     told: bool,
-}
-
-/// What became of one request.
-#[derive(Debug)]
-enum Reply {
-    Got(Got),
-    /// No answer that counts; the connection is gone.
-    Lost(String),
-    /// Dropped for a protective order; the connection is gone.
-    Overtaken,
 }
 
 /// What to do next.
@@ -102,7 +80,7 @@ enum Next {
 #[derive(Debug)]
 pub(super) struct Link {
     name: Arc<str>,
-    address: Arc<str>,
+    medium: Medium,
     timeout: Duration,
     drive: Drive,
     clock: Clock,
@@ -114,6 +92,8 @@ pub(super) struct Link {
     devices: Vec<Device>,
     orders: Orders,
     turns: Turns,
+    /// Until then the arm may be moving.
+    calm_until: Moment,
 }
 
 impl Link {
@@ -137,15 +117,16 @@ impl Link {
                 }
             }
             let seen = Seen::new(spec.profile.clone(), blocks, &spec.watched);
-            devices.push(Device { spec, seen, breaker: Breaker::new(), health: Health::New, told: true });
+            let identity = Identity::of(&spec.profile);
+            devices.push(Device { spec, seen, breaker: Breaker::new(), identity, health: Health::New, told: true });
         }
         let turns = Turns::new(jobs, devices.len());
         let line = Line::Down { retry_at: now, refused: 0, reason: "not yet connected".into() };
-        let (name, address, timeout, drive) = (spec.name, spec.address, spec.timeout, spec.drive);
+        let (name, medium, timeout, drive) = (spec.name, spec.medium, spec.timeout, spec.drive);
         let orders = Orders::default();
         let mut link = Self {
             name,
-            address,
+            medium,
             timeout,
             drive,
             clock,
@@ -157,6 +138,7 @@ impl Link {
             devices,
             orders,
             turns,
+            calm_until: Moment::START,
         };
         if drive == Drive::Full {
             link.plan_rest(now);
@@ -199,18 +181,39 @@ impl Link {
         if let Line::Down { retry_at, .. } = &self.line {
             return if *retry_at <= now { Next::Connect } else { Next::Wait((*retry_at).min(beat)) };
         }
-        let waits = match self.orders.next(now) {
+        let ordered = self.orders.next(now);
+        let quiet_until = self.quiet_until();
+        let waits = match ordered {
             orders::Next::Protective => return Next::Protect,
+            orders::Next::End | orders::Next::Command if quiet_until > now => quiet_until,
             orders::Next::End => return Next::End,
             orders::Next::Command => return Next::Command,
             orders::Next::NotBefore(moment) => moment,
             orders::Next::None => beat,
         };
-        match self.turns.next(now, |device| self.devices[device].breaker.not_before()) {
+        if quiet_until > now {
+            return Next::Wait(quiet_until.min(waits).min(beat));
+        }
+        match self.turns.next(now, |device| self.not_before(device)) {
             turn::Next::Now(turn) => Next::Poll(turn),
             turn::Next::NotBefore(moment) => Next::Wait(moment.min(waits).min(beat)),
             turn::Next::None => Next::Wait(waits.min(beat)),
         }
+    }
+
+    /// Until then nobody on the line is asked: a request has failed, and what may come of it has to be over.
+    fn quiet_until(&self) -> Moment {
+        match &self.line {
+            Line::Up(wire) => wire.not_before(),
+            Line::Down { .. } => Moment::START,
+        }
+    }
+
+    /// Before this moment the device is not polled. While the arm may be moving nobody is tried who most likely will
+    /// not answer: the sensors that guard it would not be read meanwhile.
+    fn not_before(&self, place: usize) -> Moment {
+        let breaker = self.devices[place].breaker;
+        if breaker.is_open() { breaker.not_before().max(self.calm_until) } else { breaker.not_before() }
     }
 
     async fn wait(&mut self, until: Moment, cancel: &CancellationToken) {
@@ -245,6 +248,7 @@ impl Link {
             }
         };
         let Some(place) = self.devices.iter().position(|device| device.spec.index == request.device) else { return };
+        self.calm_until = self.clock.moment() + CALM;
         match request.urgency {
             Urgency::Protective { give_up } => {
                 let give_up = give_up.map(|wait| self.clock.moment() + wait);
@@ -290,135 +294,13 @@ impl Link {
         self.orders.protects(place).then(|| format!("a protective order for `{}` is not confirmed yet", device.spec.id))
     }
 
-    async fn connect(&mut self) {
-        let result = loop {
-            if let Some(result) = self.attempt().await {
-                break result;
-            }
-        };
-        let now = self.clock.moment();
-        match result {
-            Ok(wire) => {
-                // After a mere drop the waits between attempts go on, or a unit that drops every connection would
-                // take all the turns of its link.
-                if matches!(self.line, Line::Down { refused: 1.., .. }) {
-                    self.orders.line_is_back(now);
-                }
-                self.line = Line::Up(wire);
-                self.stats.connected(true);
-            }
-            Err(reason) => self.refused(&reason, now),
-        }
-    }
-
-    /// One attempt to connect; `None` when it made way for that of a protective order, whose limit is shorter and whose
-    /// first packet must not wait for the repetition of one that was lost.
-    async fn attempt(&mut self) -> Option<Result<Wire, String>> {
-        let urgent = self.orders.protecting();
-        let within = if urgent { CONNECT_TIMEOUT_URGENT } else { CONNECT_TIMEOUT };
-        let address = self.address.clone();
-        let connecting = Wire::connect(&address, within);
-        tokio::pin!(connecting);
-        loop {
-            tokio::select! {
-                biased;
-                result = &mut connecting => return Some(result),
-                Some(order) = self.urgent.recv() => {
-                    self.accept(order);
-                    if !urgent && self.orders.protecting() {
-                        return None;
-                    }
-                }
-                Some(order) = self.commands.recv() => self.accept(order),
-            }
-        }
-    }
-
-    fn refused(&mut self, reason: &str, now: Moment) {
-        let before = match &self.line {
-            Line::Up(_) => 0,
-            Line::Down { refused, .. } => *refused,
-        };
-        if before == 0 {
-            tracing::warn!(link = &*self.name, reason, "link down");
-        }
-        let wait =
-            if self.orders.urgent() { RECONNECT.0 } else { (RECONNECT.0 * (1 << before.min(5))).min(RECONNECT.1) };
-        let reason = orders::reason(reason);
-        self.line = Line::Down { retry_at: now + wait, refused: before.saturating_add(1), reason: reason.clone() };
-        self.stats.failed();
-        self.orders.drop_commands(None, &format!("link `{}` is down: {reason}", self.name));
-        for place in 0..self.devices.len() {
-            self.fell_silent(place, reason.clone(), now);
-        }
-        self.unconfirmed(&reason, now);
-    }
-
-    /// Tells that protective orders wait for a link that is down.
-    fn unconfirmed(&mut self, reason: &Arc<str>, now: Moment) {
-        while let Some(mut order) = self.orders.take_protective(now) {
-            order.attempts += 1;
-            self.tell_unconfirmed(&mut order, reason, now);
-            // Put behind this moment, so that the loop ends; the link's return brings it forward.
-            self.orders.again(order, now + Duration::from_nanos(1));
-        }
-    }
-
-    fn drop_line(&mut self, reason: &str) {
-        self.stats.connected(false);
-        self.line = Line::Down { retry_at: Moment::START, refused: 0, reason: reason.into() };
-    }
-
-    /// One request and its answer; the only place that puts bytes on the wire.
-    async fn exchange(&mut self, place: usize, ask: &Ask, limit: Duration, yields: Yields) -> Reply {
-        let Line::Up(wire) = &mut self.line else { return Reply::Lost("the link is down".to_owned()) };
-        let unit = self.devices[place].spec.unit;
-        let sent = self.clock.moment();
-        let mut came: Vec<Order> = Vec::new();
-        let result = {
-            let answer = wire.exchange(unit, ask);
-            let limit = tokio::time::sleep(limit);
-            tokio::pin!(answer, limit);
-            loop {
-                tokio::select! {
-                    biased;
-                    result = &mut answer => break Some(result),
-                    () = &mut limit => break None,
-                    Some(order) = self.urgent.recv() => {
-                        came.push(order);
-                        if yields == Yields::ToProtection && came.len() == 1 {
-                            let grace = limit.deadline().min(tokio_now_plus(GRACE));
-                            limit.as_mut().reset(grace);
-                        }
-                    }
-                }
-            }
-        };
-        let overtaken = !came.is_empty() && yields == Yields::ToProtection;
-        for order in came {
-            self.accept(order);
-        }
-        match result {
-            Some(Ok(got)) => {
-                self.stats.answered(self.clock.moment().since(sent));
-                Reply::Got(got)
-            }
-            Some(Err(why)) => {
-                self.stats.failed();
-                self.drop_line(&why);
-                Reply::Lost(why)
-            }
-            None => {
-                self.stats.failed();
-                let why =
-                    format!("no answer from unit {unit} within {} ms", self.clock.moment().since(sent).as_millis());
-                self.drop_line(&why);
-                if overtaken { Reply::Overtaken } else { Reply::Lost(why) }
-            }
-        }
-    }
-
     async fn poll(&mut self, turn: Turn) {
+        let began = self.clock.moment();
+        match self.identify(turn.device, self.timeout, Yields::ToProtection).await {
+            Ok(()) => {}
+            Err(Bar::Stranger(why) | Bar::Lost(why)) => return self.poll_failed(turn, &why, began),
+            Err(Bar::Overtaken) => return,
+        }
         let block = self.devices[turn.device].seen.block(turn.block);
         let ask = Ask::Read { table: block.table, start: block.start, count: block.count };
         let reply = self.exchange(turn.device, &ask, self.timeout, Yields::ToProtection).await;
@@ -433,9 +315,9 @@ impl Link {
                 self.devices[turn.device].seen.refused(turn.block, &why, now)
             }
             Reply::Got(Got::Exception(Exception::Absent(why))) | Reply::Lost(why) => {
-                return self.poll_failed(turn, &why, now);
+                return self.poll_failed(turn, &why, began);
             }
-            Reply::Got(Got::Written) => return self.poll_failed(turn, "a write was confirmed instead", now),
+            Reply::Got(Got::Written) => return self.poll_failed(turn, "a write was confirmed instead", began),
             // The read has its turn again on the fresh connection.
             Reply::Overtaken => return,
         };
@@ -447,10 +329,23 @@ impl Link {
         }
     }
 
-    fn poll_failed(&mut self, turn: Turn, why: &str, now: Moment) {
+    fn poll_failed(&mut self, turn: Turn, why: &str, began: Moment) {
+        let now = self.clock.moment();
         self.turns.failed(turn, now);
-        self.devices[turn.device].breaker.failed(now);
+        self.failed(turn.device, began, now);
         self.fell_silent(turn.device, orders::reason(why), now);
+    }
+
+    /// A request to the device that began at `began` came to nothing.
+    fn failed(&mut self, place: usize, began: Moment, now: Moment) {
+        let alone = self.devices.len() == 1;
+        let cost = now.since(began) + self.clock.until(self.quiet_until());
+        let device = &mut self.devices[place];
+        device.breaker.failed(now, if alone { Duration::ZERO } else { cost });
+        if device.breaker.is_open() {
+            // Who answers there one day may be another.
+            device.identity = Identity::of(&device.spec.profile);
+        }
     }
 
     /// The device answered, whatever it said.
@@ -534,16 +429,4 @@ impl Link {
             Err(_) => self.stats.untold(),
         }
     }
-}
-
-/// Whether a request in flight is given up for a protective order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Yields {
-    ToProtection,
-    ToNothing,
-}
-
-/// The runtime's clock, which times its sleeps; everything that is decided uses [`Clock`].
-fn tokio_now_plus(wait: Duration) -> tokio::time::Instant {
-    tokio::time::sleep(wait).deadline()
 }

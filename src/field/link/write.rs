@@ -10,7 +10,8 @@ use super::super::Outcome;
 use super::super::orders::{self, Command, Step};
 use super::super::seen::Data;
 use super::super::wire::{Ask, Exception, Got};
-use super::{FAREWELL, Line, Link, PROTECTIVE_TIMEOUT_MAX, Reply, Yields};
+use super::exchange::{Bar, Reply, Yields};
+use super::{FAREWELL, Line, Link, PROTECTIVE_TIMEOUT_MAX};
 
 /// What became of one write.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ enum Written {
     Refused(Exception),
     Lost(String),
     Overtaken,
+    /// Nothing was sent: it is not known to be the device that is meant.
+    Barred(String),
 }
 
 /// What reading back a lost write has shown.
@@ -32,6 +35,10 @@ enum ReadBack {
 impl Link {
     /// One write; a pulse that may have begun is planned to end.
     async fn write(&mut self, place: usize, step: &Step, limit: Duration, yields: Yields) -> Written {
+        let began = self.clock.moment();
+        if let Err(bar) = self.identify(place, limit, yields).await {
+            return self.barred(place, bar, began);
+        }
         let reply = self.exchange(place, &Ask::Write(step.write.clone()), limit, yields).await;
         let now = self.clock.moment();
         let written = match reply {
@@ -49,13 +56,26 @@ impl Link {
                 self.plan_end(place, step, now);
             }
             Written::Lost(why) | Written::Refused(Exception::Absent(why)) => {
-                self.devices[place].breaker.failed(now);
+                self.failed(place, began, now);
                 self.fell_silent(place, orders::reason(why), now);
                 self.plan_end(place, step, now);
             }
             Written::Overtaken => self.plan_end(place, step, now),
+            Written::Barred(_) => {}
         }
         written
+    }
+
+    fn barred(&mut self, place: usize, bar: Bar, began: Moment) -> Written {
+        match bar {
+            Bar::Stranger(why) | Bar::Lost(why) => {
+                let now = self.clock.moment();
+                self.failed(place, began, now);
+                self.fell_silent(place, orders::reason(&why), now);
+                Written::Barred(why)
+            }
+            Bar::Overtaken => Written::Overtaken,
+        }
     }
 
     fn plan_end(&mut self, place: usize, step: &Step, now: Moment) {
@@ -84,6 +104,14 @@ impl Link {
                 }
                 Written::Refused(Exception::Illegal(why) | Exception::Unable(why)) => {
                     outcome = Outcome::Refused(why);
+                    break;
+                }
+                Written::Barred(why) if done == 0 => {
+                    outcome = Outcome::NotSent(why);
+                    break;
+                }
+                Written::Barred(why) => {
+                    outcome = Outcome::Unknown(why);
                     break;
                 }
                 Written::Overtaken => {
@@ -125,13 +153,11 @@ impl Link {
     async fn read_back(&mut self, place: usize, step: &Step) -> ReadBack {
         let profile = self.devices[place].spec.profile.clone();
         let point = &profile.points[step.point];
-        if !point.readable() {
-            return ReadBack::Unknown;
-        }
+        let Some(register) = point.register().filter(|_| point.readable()) else { return ReadBack::Unknown };
         if matches!(self.line, Line::Down { .. }) {
             self.connect().await;
         }
-        let ask = Ask::Read { table: point.table, start: point.address, count: point.width() };
+        let ask = Ask::Read { table: register.table, start: register.address, count: register.width() };
         let reply = self.exchange(place, &ask, self.timeout, Yields::ToProtection).await;
         let value = match &reply {
             Reply::Got(Got::Data(Data::Bits(bits))) => bits.first().map(|bit| decode(point, Raw::Bit(*bit)).0),
@@ -163,7 +189,8 @@ impl Link {
                     return order.answer(&Outcome::Refused(why));
                 }
                 Written::Refused(Exception::Illegal(why) | Exception::Unable(why) | Exception::Absent(why))
-                | Written::Lost(why) => return self.not_confirmed(order, &why),
+                | Written::Lost(why)
+                | Written::Barred(why) => return self.not_confirmed(order, &why),
                 Written::Overtaken => return self.not_confirmed(order, "overtaken"),
             }
         }
@@ -181,7 +208,10 @@ impl Link {
                 tracing::warn!(link = &*self.name, point = &**point, why, "output cannot be switched off");
                 self.orders.ended(end.device, end.point);
             }
-            Written::Refused(Exception::Unable(_) | Exception::Absent(_)) | Written::Lost(_) | Written::Overtaken => {
+            Written::Refused(Exception::Unable(_) | Exception::Absent(_))
+            | Written::Lost(_)
+            | Written::Barred(_)
+            | Written::Overtaken => {
                 self.orders.end_again(end.device, end.point, self.clock.moment());
             }
         }

@@ -170,7 +170,10 @@ impl Lane {
         let step = json!({ "officer": person(officer), "reason": reason });
         self.inspection_note("inspection.override", step);
         self.open_for_person("override");
-        Ok("opening".into())
+        Ok(match self.arm.position() {
+            Position::Unknown => "asked to open; whether the arm moves cannot be seen".into(),
+            Position::Closed | Position::Between | Position::Open | Position::Both => "opening".into(),
+        })
     }
 
     /// Opens at a person's word: a close in progress is reversed, a mechanical fault is no obstacle.

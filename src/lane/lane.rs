@@ -283,7 +283,9 @@ impl Lane {
                 if matches!(contact, ArmContact::Opened | ArmContact::Closed) {
                     self.doubted();
                 }
-                self.alarm("alarm.contact_lost", json!({ "contact": contacts::contact_word(contact) }));
+                if self.arm.tell_lost(contact) {
+                    self.alarm("alarm.contact_lost", json!({ "contact": contacts::contact_word(contact) }));
+                }
             }
         }
     }

@@ -17,7 +17,7 @@ use super::{Order, Presence};
 /// The lane at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct View {
-    /// `boot`, `free`, or the step of the inspection: `unidentified`, `awaiting_picture`, `reviewing`, `held`,
+    /// `boot`, `free`, `blind` (nobody can tell what stands at the arm, or where the arm is), or the step of the inspection: `unidentified`, `awaiting_picture`, `reviewing`, `held`,
     /// `released`, `passing`, `vanished`.
     pub step: &'static str,
     /// The inspection in the lane.
@@ -141,6 +141,7 @@ impl Lane {
     pub fn view(&self) -> View {
         let step = match &self.inspection {
             _ if !self.begun => "boot",
+            None if self.blind() => "blind",
             None => "free",
             Some(inspection) => inspection.word(),
         };

@@ -36,6 +36,7 @@ impl Belt {
             Act::Stop => Ok(self.stop(officer)),
             Act::Resume => self.resume(officer),
             Act::ConfirmClear => self.confirm_clear(officer),
+            Act::Temperature { .. } => Err(Refusal::NotScreened), // a bag has none
             Act::Open { .. } | Act::ConfirmSubject => Err(Refusal::NoArm),
             Act::Temperature { .. } => Err(Refusal::NotScreened),
         }

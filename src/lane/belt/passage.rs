@@ -146,10 +146,20 @@ impl Belt {
         self.doubt(&id, doubt);
         self.alarm(Some(&id), "alarm.inserted", json!({ "at": spot.word(), "doubt": doubt.word() }));
         match spot {
-            Spot::Scan => self.scan(&id, mark),
+            Spot::Scan => {
+                self.scan(&id, mark);
+                self.doubt_scanned();
+            }
             Spot::Decision => self.decide(&id),
             Spot::Entry | Spot::Exit | Spot::Examine | Spot::Reach => {}
         }
+    }
+
+    /// Where something nobody announced goes into the scan, it may be in the picture of whoever is still there.
+    fn doubt_scanned(&mut self) {
+        let waits = |subject: &&Subject| matches!(subject.step, Step::AwaitingPicture { .. });
+        let ids: Vec<_> = self.belt.iter().filter(waits).map(|subject| Arc::clone(&subject.case.id)).collect();
+        ids.iter().for_each(|id| self.doubt(id, Doubt::Ambiguous));
     }
 
     /// Who stands at the light barrier.

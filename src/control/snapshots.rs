@@ -7,7 +7,6 @@
 //! The release and the arm never wait for a picture: the frames are taken at the instant, everything that takes time is
 //! done by a task of its own. A camera that has no picture to give is named in the record with the reason.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -29,6 +28,8 @@ use crate::lane::{Note, Topic};
 const WAITING_MAX: usize = 32;
 /// One kind of alarm gives a picture at most this often.
 const ALARM_EVERY: Duration = Duration::from_secs(10);
+/// What happens to one inspection within this time is one instant: no camera's newest frame would be another.
+const ONE_INSTANT: Duration = Duration::from_millis(40);
 
 /// One camera of the lane, and at which instants its picture is kept.
 #[derive(Clone, Debug)]
@@ -46,8 +47,8 @@ pub struct Snapshots {
     takes: mpsc::UnboundedSender<Take>,
     waiting: Arc<AtomicUsize>,
     clock: Clock,
-    /// When a kind of alarm last gave a picture.
-    alarms: BTreeMap<&'static str, Moment>,
+    /// What was looked at within [`ALARM_EVERY`].
+    recent: Vec<(Decided, Moment)>,
 }
 
 /// What was there at one instant.
@@ -73,15 +74,24 @@ struct Missing {
 }
 
 /// A record that is a decisive instant.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Decided {
     instant: Decisive,
     kind: &'static str,
     place: Place,
 }
 
+impl Decided {
+    /// Whether pictures of `self` show `later` as well, which happened `after` it.
+    fn covers(&self, later: &Self, after: Duration) -> bool {
+        let same = self.instant == later.instant;
+        let alarm = self.instant == Decisive::Alarm;
+        same && if alarm { self.kind == later.kind } else { self.place == later.place && after < ONE_INSTANT }
+    }
+}
+
 /// Where the record of the pictures belongs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
     Inspection(Arc<str>),
     /// An alarm while nobody is in the lane.
@@ -107,7 +117,7 @@ impl Snapshots {
                 left.fetch_sub(1, Ordering::Relaxed);
             }
         });
-        (Self { cameras, takes, waiting, clock, alarms: BTreeMap::new() }, worker)
+        (Self { cameras, takes, waiting, clock, recent: Vec::new() }, worker)
     }
 
     /// Takes what each camera shows if one of `notes` is a decisive instant. Waits for nothing.
@@ -115,25 +125,13 @@ impl Snapshots {
         if self.cameras.is_empty() {
             return;
         }
-        let decided: BTreeSet<Decided> = notes.iter().filter_map(decided).collect();
-        let mut seen = BTreeSet::new();
-        for of in decided {
-            // What happens at one instant for several reasons is seen once.
-            if seen.insert((of.instant, of.place.clone())) && self.is_due(&of, now) {
+        self.recent.retain(|(_, at)| now.since(*at) < ALARM_EVERY);
+        for of in notes.iter().filter_map(decided) {
+            if !self.recent.iter().any(|(seen, at)| seen.covers(&of, now.since(*at))) {
+                self.recent.push((of.clone(), now));
                 self.take(of, now);
             }
         }
-    }
-
-    fn is_due(&mut self, of: &Decided, now: Moment) -> bool {
-        if of.instant != Decisive::Alarm {
-            return true;
-        }
-        let due = self.alarms.get(of.kind).is_none_or(|last| now.since(*last) >= ALARM_EVERY);
-        if due {
-            self.alarms.insert(of.kind, now);
-        }
-        due
     }
 
     fn take(&self, of: Decided, now: Moment) {

@@ -1,5 +1,6 @@
 //! Builds everything, runs it, and shuts it down: producers first, the journal last.
 
+mod cameras;
 mod pictures;
 mod recollection;
 
@@ -18,6 +19,7 @@ use crate::config::{self, Config, Connection, Mode};
 use crate::control::devices::{Barrier, DeviceView, Devices};
 use crate::control::roles::Roles;
 use crate::control::scribe::{Scribe, Unkept};
+use crate::control::snapshots::Snapshots;
 use crate::control::socket::{Asked, Door};
 use crate::control::status::{LaneWords, Status};
 use crate::control::{Control, Parts};
@@ -138,6 +140,8 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         lane: lane.view(),
         devices: devices.views.clone(),
     }));
+    let cameras = cameras::start(&config, clock, &field_events, &producers);
+    let (snapshots, snapper) = Snapshots::start(cameras::looked_at(&config, &cameras), evidence, scribe.clone(), clock);
     told_at_start(&scribe, &config, clock, findings);
 
     let uplink_stop = CancellationToken::new();
@@ -158,6 +162,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         scribe,
         journal: journal.clone(),
         seals,
+        snapshots,
         words,
         field,
         scans,
@@ -179,6 +184,11 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     for link in links {
         let _ = tokio::time::timeout(LINK_END, link.ended()).await;
     }
+    for camera in cameras {
+        let _ = tokio::time::timeout(LINK_END, camera.ended()).await;
+    }
+    // Pictures that were taken come on record while there is a journal.
+    let _ = tokio::time::timeout(UPLINK_END, snapper).await;
     uplink_stop.cancel();
     if let Some(uplink) = uplink {
         let _ = tokio::time::timeout(UPLINK_END, uplink).await;
@@ -310,7 +320,9 @@ fn barrier(config: &Config) -> Barrier {
     let device = config.gate.arm;
     match &config.devices[device].connection {
         Connection::Modbus(on) => Barrier { device, profile: on.profile.clone(), link: on.link },
-        Connection::Folder(_) => unreachable!("the lane file's check takes a barrier for the arm, never a folder"),
+        Connection::Folder(_) | Connection::Camera(_) => {
+            unreachable!("the lane file's check takes a barrier for the arm, never a folder or a camera")
+        }
     }
 }
 

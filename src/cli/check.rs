@@ -169,6 +169,10 @@ fn summary(config: &Config) -> String {
                     device.id, at.profile.name, link.name, at.unit
                 )
             }
+            Connection::Camera(camera) => {
+                let every = whole(camera.every);
+                writeln!(text, "  device {}: camera at {}, a frame every {every} ms", device.id, camera.source)
+            }
             Connection::Folder(dir) => writeln!(text, "  device {}: pictures from {}", device.id, dir.display()),
         };
     }

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address::{Address, Broker};
-use super::choice::{DeviceKind, Direction, Mode, ParityBit, Place, Receipts, Role, Traffic};
+use super::choice::{Decisive, DeviceKind, Direction, Mode, ParityBit, Place, Receipts, Role, Traffic};
 use super::faults::{Faults, Placed};
 use super::measure::{Count, Degrees, Metres};
 use super::quantity::{Size, Span};
@@ -155,15 +155,19 @@ table! {
         required kind: DeviceKind, like "\"barrier\"";
         /// The device's name for people; if absent, its id.
         optional name: Text, like "\"栏杆机\"";
-        /// The model, KIND/VENDOR-MODEL: shipped with portside or of the site's own. For barrier and io.
+        /// The model, KIND/VENDOR-MODEL: shipped with portside or of the site's own. Not for xray and camera.
         optional profile: ProfileName, like "\"barrier/generic-relay\"";
         /// modbus://HOST:PORT/UNIT, modbus://BUS/UNIT on a [bus.NAME], or file:///FOLDER for an X-ray machine that
         /// drops pictures into a folder.
         required address: Address, like "\"modbus://10.0.0.20:502/1\"";
-        /// How often the fast points are read; if absent, 100 ms.
+        /// How often the fast points are read; if absent, 100 ms. For a camera: how often a frame is taken; if absent, 200 ms.
         optional interval: Span<10, MINUTE>, like "\"100 ms\"";
         /// How long one answer may take; if absent, 250 ms.
         optional timeout: Span<10, { 5 * SECOND }>, like "\"250 ms\"";
+        /// For a camera at rtsp://: file with its login, one line USER:PASSWORD; a path, never the login itself.
+        optional credentials: FilePath, like "\"/etc/portside/cam1.login\"";
+        /// For a camera: the instants of an inspection at which its picture is kept; if absent, all of them.
+        optional snapshots: Vec<Placed<Decisive>>, like "[ \"arrival\", \"release\", \"alarm\" ]";
     }
 }
 

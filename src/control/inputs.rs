@@ -109,6 +109,7 @@ impl Control {
             "epoch": heads.epoch.to_string(), "newest": streams, "waiting": self.queue.len(),
             "fenced": self.parts.journal.fenced(),
         });
+        status["cameras"] = self.parts.snapshots.views(self.parts.clock.moment());
         status["uplink"] = self.parts.uplink.as_ref().map_or(serde_json::Value::Null, |state| json!(&*state.borrow()));
         status
     }

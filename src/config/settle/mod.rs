@@ -1,6 +1,7 @@
 //! Judges what the sections of a lane file say of each other, and turns them into a [`Config`].
 
 mod bus;
+mod camera;
 mod device;
 mod gate;
 mod line;

@@ -10,8 +10,10 @@
 //! Of everything that a link could do next, [`orders`] and [`turn`] choose, and only then is it done:
 //! protective writes, ends of pulses, commands, polls, in this order.
 
+mod board;
 mod breaker;
 pub mod folder;
+mod later;
 mod link;
 pub mod medium;
 mod orders;
@@ -35,6 +37,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use medium::Medium;
+pub use board::{Board, Newest};
 pub use stats::{LinkFigures, LinkStats};
 
 use crate::clock::Clock;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{self, Config, Connection, Mode};
 use crate::control::devices::{Barrier, DeviceView, Devices};
+use crate::control::points::Points;
 use crate::control::roles::Roles;
 use crate::control::scribe::{Scribe, Unkept};
 use crate::control::snapshots::Snapshots;
@@ -159,6 +160,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         interlock,
         roles,
         devices,
+        points: Points::of(&config),
         scribe,
         journal: journal.clone(),
         seals,

@@ -9,6 +9,7 @@ mod door;
 pub mod init;
 pub mod journal;
 pub mod online;
+mod point;
 mod probe;
 pub mod profile;
 mod record;
@@ -37,6 +38,8 @@ enum Verb {
     Run(run::RunArgs),
     /// Say every fault of a lane file, or what the lane will do
     Check(check::Args),
+    /// Read, watch and write single points
+    Point(point::PointArgs),
     /// Find what is on the wire
     Probe(probe::ProbeArgs),
     /// Be a device for a bench test, or play a recorded one
@@ -81,6 +84,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Demo(args) => demo::run(args),
         Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Point(args) => point::run(&args),
         Verb::Probe(args) => probe::run(&args),
         Verb::Simulate(args) => simulate::run(&args),
         Verb::Record(args) => record::run(&args),

@@ -21,6 +21,24 @@ pub enum Call {
         /// What.
         act: Act,
     },
+    /// What points are there and what they last said.
+    Points {
+        /// Device id; `None` means all.
+        device: Option<Arc<str>>,
+        /// Point name; `None` means all.
+        point: Option<Arc<str>>,
+    },
+    /// A technician writes one point that moves nothing the lane guards.
+    WritePoint {
+        /// Who.
+        officer: Officer,
+        /// Device id.
+        device: Arc<str>,
+        /// Point name.
+        point: Arc<str>,
+        /// The value, in the unit of the profile.
+        value: portside_devices::reading::Value,
+    },
     /// The lane, its devices, the journal and the uplink on one screen.
     Status,
     /// Records of one stream in order, from a sequence on.
@@ -51,7 +69,7 @@ pub enum Call {
 /// True for calls that read the journal alone and need no word with the lane.
 pub const fn reads(call: &Call) -> bool {
     match call {
-        Call::Act { .. } | Call::Status => false,
+        Call::Act { .. } | Call::Status | Call::Points { .. } | Call::WritePoint { .. } => false,
         Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify => true,
     }
 }
@@ -68,12 +86,18 @@ pub const UNREADABLE: &str = "unreadable_text";
 /// # Errors
 /// When a text is too long or is not one line of printable text, or no agency is named.
 pub fn readable(call: &Call) -> Result<(), String> {
-    let Call::Act { officer, act } = call else { return Ok(()) };
+    let (Call::Act { officer, .. } | Call::WritePoint { officer, .. }) = call else { return Ok(()) };
     if officer.agency.trim().is_empty() {
         return Err("the agency is empty; name the one that the officer acts for".to_owned());
     }
     bounded("agency", &officer.agency, WORD_MAX)?;
     bounded("officer", &officer.name, WORD_MAX)?;
+    if let Call::WritePoint { device, point, value, .. } = call {
+        bounded("device", device, WORD_MAX)?;
+        bounded("point", point, WORD_MAX)?;
+        return bounded("value", &value.to_string(), WORD_MAX);
+    }
+    let Call::Act { act, .. } = call else { return Ok(()) };
     match act {
         Act::Identify { inspection, identity } => {
             bounded("inspection", inspection.as_deref().unwrap_or_default(), WORD_MAX)?;
@@ -141,6 +165,11 @@ pub enum Reply {
     Status {
         /// See `portside status --json`.
         status: Box<serde_json::Value>,
+    },
+    /// The answer to [`Call::Points`].
+    Points {
+        /// In the lane file's order.
+        points: Vec<super::points::PointNow>,
     },
     /// Records, each in its exact bytes.
     Records {

@@ -89,6 +89,18 @@ impl Control {
                 self.audit(&officer, &act, asked.uid);
                 self.step(Event::Officer { officer, act, ticket });
             }
+            Call::Points { device, point } => {
+                let now = self.parts.clock.moment();
+                let found = self.parts.points.now(&self.parts.devices, device.as_deref(), point.as_deref(), now);
+                let _ = asked.answer.send(match found {
+                    Ok(points) => Reply::Points { points },
+                    Err(message) => Reply::Failed { message },
+                });
+            }
+            Call::WritePoint { officer, device, point, value } => {
+                let person = super::points::Person { officer, uid: asked.uid };
+                self.write_point(&person, &device, &point, &value, asked.answer);
+            }
             Call::Status => {
                 let _ = asked.answer.send(Reply::Status { status: Box::new(self.whole_status()) });
             }

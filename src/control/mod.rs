@@ -12,6 +12,7 @@
 pub mod call;
 pub mod devices;
 mod inputs;
+pub mod points;
 mod queue;
 pub mod records;
 pub mod roles;
@@ -92,6 +93,8 @@ pub struct Parts {
     pub roles: Roles,
     /// The devices and their links.
     pub devices: Devices,
+    /// Which points there are, and which a technician may write.
+    pub points: points::Points,
     /// The way to the journal for what the lane decides.
     pub scribe: Scribe,
     /// The journal itself, for telemetry.

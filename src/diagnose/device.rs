@@ -60,10 +60,7 @@ fn values(sight: &Sight, place: usize) -> Vec<Cause> {
 }
 
 fn told(found: &[Cause], cause: &Cause) -> bool {
-    let by = |cause: &Cause| match cause {
-        Cause::Shifted { by, .. } => Some(*by),
-        _ => None,
-    };
+    let by = |cause: &Cause| if let Cause::Shifted { by, .. } = cause { Some(*by) } else { None };
     found.contains(cause) || by(cause).is_some_and(|shift| found.iter().any(|other| by(other) == Some(shift)))
 }
 
@@ -101,10 +98,8 @@ fn line(sight: &Sight) -> Option<Cause> {
         return Some(Cause::Late { allowed_ms: sight.timeout.as_millis(), took_ms: took.as_millis() });
     }
     let outcomes = || sight.reads.iter().map(|read| &read.answer);
-    if let Some(came) = outcomes().find_map(|answer| match answer.outcome {
-        Outcome::OtherUnit(unit) => Some(unit),
-        _ => None,
-    }) {
+    let stranger = |answer: &Answer| if let Outcome::OtherUnit(unit) = answer.outcome { Some(unit) } else { None };
+    if let Some(came) = outcomes().find_map(stranger) {
         return Some(Cause::AnswersAs { asked: sight.unit, came });
     }
     if outcomes().any(|answer| answer.outcome == Outcome::BadCheck) {
@@ -113,13 +108,13 @@ fn line(sight: &Sight) -> Option<Cause> {
     if let Some(answer) = outcomes().find(|answer| matches!(answer.outcome, Outcome::Foreign)) {
         return Some(foreign(sight, answer));
     }
-    if let Some(words) = outcomes().find_map(|answer| match &answer.outcome {
-        Outcome::Cut(words) => Some(words.clone()),
-        _ => None,
-    }) {
+    let cut = |answer: &Answer| if let Outcome::Cut(words) = &answer.outcome { Some(words.clone()) } else { None };
+    if let Some(words) = outcomes().find_map(cut) {
         return Some(Cause::CutOff(words));
     }
-    Some(silent(sight))
+    // A read that was given up, or a gateway's word, says nothing about what lives behind.
+    let odd = sight.reads.iter().filter(|read| read.answer.outcome != Outcome::Silence && !read.answer.is_answer());
+    Some(odd.filter_map(|read| broken(sight, read)).next().unwrap_or_else(|| silent(sight)))
 }
 
 /// Nobody, or a gateway alone, answers.
@@ -150,10 +145,11 @@ fn gateway(answer: &Answer) -> Option<u8> {
 }
 
 fn exception(answer: &Answer) -> Option<u8> {
-    match answer.outcome {
-        Outcome::Answer(Response::Exception(code)) | Outcome::Twice(Response::Exception(code), _) => Some(code),
-        _ => None,
-    }
+    let (Outcome::Answer(Response::Exception(code)) | Outcome::Twice(Response::Exception(code), _)) = answer.outcome
+    else {
+        return None;
+    };
+    Some(code)
 }
 
 /// Bytes that are no Modbus: what they look like.
@@ -312,5 +308,6 @@ mod tests {
         assert_eq!(code(Outcome::Twice(Response::Words(vec![20]), 7), More::default()), ["two_answer"]);
         assert_eq!(code(Outcome::OtherUnit(1), More::default()), ["answers_as"]);
         assert_eq!(code(Outcome::BadCheck, More::default()), ["bad_check"]);
+        assert_eq!(code(Outcome::Part, More::default()), ["broken_answer"]);
     }
 }

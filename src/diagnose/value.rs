@@ -85,7 +85,7 @@ pub(super) fn causes(point: &Point, shown: &Shown) -> Vec<Cause> {
             });
         }
     }
-    if !as_is.is_finite() && found.is_empty() {
+    if !as_is.is_finite() && (found.is_empty() || is_own_nan(&shown.raw)) {
         return vec![Cause::NoMeasurement { point: name(), reason }];
     }
     // Several orders that all make sense explain nothing between them; a power of ten beside one order is a doubt too.
@@ -99,9 +99,8 @@ pub(super) fn causes(point: &Point, shown: &Shown) -> Vec<Cause> {
 }
 
 fn power(point: &Point, as_is: f64) -> Option<Cause> {
-    let range = point.range.as_ref()?;
-    let factor =
-        [0.1, 0.01, 0.001, 10.0, 100.0, 1000.0].into_iter().find(|factor| range.contains(&(as_is * factor)))?;
+    let range = point.range.as_ref().filter(|_| !absurd(point, Some(&Value::Float(as_is))))?;
+    let factor = [0.1, 0.01, 0.001, 10.0, 100.0, 1000.0].into_iter().find(|factor| range.contains(&(as_is * factor)))?;
     let value = with_unit(point, &Value::Float(tidy(as_is * factor)));
     Some(Cause::Scale { point: point.name.to_string(), as_is: text(point, as_is), factor, value })
 }
@@ -111,6 +110,12 @@ fn absurd(point: &Point, value: Option<&Value>) -> bool {
     let float = point.register().is_some_and(|register| matches!(register.data, DataType::F32 | DataType::F64));
     let size = value.and_then(Value::as_f64).unwrap_or(0.0).abs();
     float && size != 0.0 && !(1e-6..1e9).contains(&size)
+}
+
+/// NaN as devices send it on purpose; another order would make an ordinary number of its bytes.
+fn is_own_nan(words: &[u16]) -> bool {
+    let (Some(first), rest) = (words.first(), &words[1.min(words.len())..]) else { return false };
+    matches!(first & 0x7FFF, 0x7FC0 | 0x7FF8 | 0x7FFF) && rest.iter().all(|word| matches!(word, 0 | 0xFFFF))
 }
 
 fn is_zero(value: &Value) -> bool {
@@ -203,7 +208,7 @@ mod tests {
     #[test]
     fn a_code_for_no_measurement_and_a_nan_are_not_taken_for_wrong_settings() {
         assert!(matches!(judged("type = \"u16\"\ninvalid = [0xFFFF]", &[0xFFFF])[..], [Cause::NoMeasurement { .. }]));
-        assert!(matches!(judged("type = \"f32\"", &[0x7FC0, 0x7FC0])[..], [Cause::NoMeasurement { .. }]));
+        assert!(matches!(judged("type = \"f32\"", &[0x7FC0, 0])[..], [Cause::NoMeasurement { .. }]));
     }
 
     #[test]

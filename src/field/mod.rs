@@ -10,10 +10,12 @@
 //! Of everything that a link could do next, [`orders`] and [`turn`] choose, and only then is it done:
 //! protective writes, ends of pulses, commands, polls, in this order.
 
+mod board;
 mod breaker;
 pub mod camera;
 pub mod decoder;
 pub mod folder;
+mod later;
 mod line;
 mod link;
 pub mod medium;
@@ -38,6 +40,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use medium::Medium;
+pub use board::{Board, Newest};
 pub use stats::{LinkFigures, LinkStats};
 
 use crate::clock::Clock;

@@ -43,6 +43,11 @@ impl Seen {
         Self { profile, blocks, watched, block_watched, raw, told }
     }
 
+    /// What the blocks were planned from.
+    pub(super) fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
     pub(super) fn block(&self, block: usize) -> &Block {
         &self.blocks[block]
     }

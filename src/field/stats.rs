@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::board::Board;
+
 /// Counters of one link since its start.
 #[derive(Debug, Default)]
 pub struct LinkStats {
@@ -17,6 +19,7 @@ pub struct LinkStats {
     stray: AtomicU64,
     round_trip_micros: AtomicU64,
     round_trip_micros_max: AtomicU64,
+    board: Board,
 }
 
 /// The counters at one instant.
@@ -47,6 +50,11 @@ pub struct LinkFigures {
 }
 
 impl LinkStats {
+    /// The newest answer of every point.
+    pub const fn board(&self) -> &Board {
+        &self.board
+    }
+
     /// The counters now.
     pub fn figures(&self) -> LinkFigures {
         let requests = self.requests.load(Relaxed);

@@ -113,10 +113,10 @@ pub struct Answer {
 impl Answer {
     /// The words of an answer to a read of registers.
     pub fn words(&self) -> Option<&[u16]> {
-        match &self.outcome {
-            Outcome::Answer(Response::Words(words)) | Outcome::Twice(Response::Words(words), _) => Some(words),
-            _ => None,
-        }
+        let (Outcome::Answer(Response::Words(words)) | Outcome::Twice(Response::Words(words), _)) = &self.outcome else {
+            return None;
+        };
+        Some(words)
     }
 
     /// True where a device answered the request, if only by an exception.
@@ -210,18 +210,11 @@ impl Touch {
                 Err(error) => return Outcome::Cut(error.to_string()),
                 Ok(count) => bytes.extend_from_slice(&buffer[..count]),
             }
-            match modbus::hear(self.framing, asked, bytes) {
-                Heard::Part => {}
-                // The late answer to a request that was given up; ours may stand behind it.
-                Heard::OtherRequest if self.framing == Framing::Tcp && older(bytes, asked.transaction) => {
-                    let length = 6 + usize::from(u16::from_be_bytes([bytes[4], bytes[5]]));
-                    bytes.drain(..length.min(bytes.len()));
-                }
-                heard => {
-                    if let Some(outcome) = judged(heard) {
-                        return outcome;
-                    }
-                }
+            if self.framing == Framing::Tcp {
+                skip_late(asked, bytes);
+            }
+            if let Some(outcome) = judged(modbus::hear(self.framing, asked, bytes)) {
+                return outcome;
             }
             if bytes.len() >= BYTES_MAX {
                 return Outcome::Foreign;
@@ -262,10 +255,16 @@ impl Touch {
     }
 }
 
-/// True for a frame whose transaction was given up not long ago.
-fn older(bytes: &[u8], transaction: u16) -> bool {
-    let came = u16::from_be_bytes([bytes[0], bytes[1]]);
-    (1..64).contains(&transaction.wrapping_sub(came))
+/// Takes whole answers to requests that were given up not long ago off the front; ours may stand behind them.
+fn skip_late(asked: &Asked, bytes: &mut Vec<u8>) {
+    while modbus::hear(Framing::Tcp, asked, bytes) == Heard::OtherRequest {
+        let came = u16::from_be_bytes([bytes[0], bytes[1]]);
+        if !(1..64).contains(&asked.transaction.wrapping_sub(came)) {
+            return;
+        }
+        let length = 6 + usize::from(u16::from_be_bytes([bytes[4], bytes[5]]));
+        bytes.drain(..length.min(bytes.len()));
+    }
 }
 
 fn judged(heard: Heard) -> Option<Outcome> {

@@ -364,12 +364,11 @@ async fn read_all(
 }
 
 fn values(answer: &Answer) -> Vec<u16> {
-    match &answer.outcome {
-        Outcome::Answer(Response::Words(words)) | Outcome::Twice(Response::Words(words), _) => words.clone(),
-        Outcome::Answer(Response::Bits(bits)) | Outcome::Twice(Response::Bits(bits), _) => {
-            bits.iter().map(|bit| u16::from(*bit)).collect()
-        }
-        _ => Vec::new(),
+    let (Outcome::Answer(response) | Outcome::Twice(response, _)) = &answer.outcome else { return Vec::new() };
+    match response {
+        Response::Words(words) => words.clone(),
+        Response::Bits(bits) => bits.iter().map(|bit| u16::from(*bit)).collect(),
+        Response::Written | Response::Exception(_) => Vec::new(),
     }
 }
 

@@ -301,11 +301,16 @@ impl Link {
         let readings = match reply {
             Reply::Got(Got::Data(data)) => {
                 self.answers(turn.device, now);
-                self.devices[turn.device].seen.answered(turn.block, data, now)
+                let device = &mut self.devices[turn.device];
+                let (index, block) = (device.spec.index, device.seen.block(turn.block));
+                self.stats.board().answered(index, device.seen.profile(), block, &data, now);
+                device.seen.answered(turn.block, data, now)
             }
             Reply::Got(Got::Exception(Exception::Illegal(why) | Exception::Unable(why))) => {
                 self.answers(turn.device, now);
-                self.devices[turn.device].seen.refused(turn.block, &why, now)
+                let device = &mut self.devices[turn.device];
+                self.stats.board().refused(device.spec.index, device.seen.block(turn.block), &why, now);
+                device.seen.refused(turn.block, &why, now)
             }
             Reply::Got(Got::Exception(Exception::Absent(why))) | Reply::Lost(why) => {
                 return self.poll_failed(turn, &why, began);

@@ -92,7 +92,8 @@ async fn see(case: &'static Case) -> Row {
     let dir = tempfile::tempdir().unwrap();
     let scene = (case.set)(dir.path().to_owned()).await;
     let file = scene.write(dir.path());
-    let checked = config::load(&file).unwrap_or_else(|report| panic!("{}: {}", case.name, report.render(config::Ink::Plain)));
+    let checked =
+        config::load(&file).unwrap_or_else(|report| panic!("{}: {}", case.name, report.render(config::Ink::Plain)));
     let args = OnlineArgs {
         online: true,
         watch: scene.watch,
@@ -129,7 +130,8 @@ async fn probe(scene: &Scene) -> String {
 async fn status(config: config::Config, dir: &Path, scene: &Scene) -> String {
     let (path, stop) = (dir.join("control.sock"), CancellationToken::new());
     let lane_key = lane_key_path(&config.store.dir);
-    let env = Environment { config, socket: path.clone(), lane_key, clock: Clock::start(), progress: Progress::default() };
+    let env =
+        Environment { config, socket: path.clone(), lane_key, clock: Clock::start(), progress: Progress::default() };
     let running = tokio::spawn(run_once(env, stop.clone()));
     let (clock, mut last, mut same) = (Clock::start(), String::new(), 0);
     while same < 4 {
@@ -173,7 +175,13 @@ fn normal(text: &str, dir: &Path) -> String {
         out += before;
         let port = ["127.0.0.1:", ".invalid:"].iter().any(|host| out.ends_with(host));
         let time = [" ms", " s ", " s;", " s:", "ms"].iter().any(|unit| behind.starts_with(unit));
-        out += if port { "PORT" } else if time { "N" } else { number };
+        out += if port {
+            "PORT"
+        } else if time {
+            "N"
+        } else {
+            number
+        };
         rest = behind;
     }
     out += rest;

@@ -100,7 +100,8 @@ pub(super) fn causes(point: &Point, shown: &Shown) -> Vec<Cause> {
 
 fn power(point: &Point, as_is: f64) -> Option<Cause> {
     let range = point.range.as_ref().filter(|_| !absurd(point, Some(&Value::Float(as_is))))?;
-    let factor = [0.1, 0.01, 0.001, 10.0, 100.0, 1000.0].into_iter().find(|factor| range.contains(&(as_is * factor)))?;
+    let factor =
+        [0.1, 0.01, 0.001, 10.0, 100.0, 1000.0].into_iter().find(|factor| range.contains(&(as_is * factor)))?;
     let value = with_unit(point, &Value::Float(tidy(as_is * factor)));
     Some(Cause::Scale { point: point.name.to_string(), as_is: text(point, as_is), factor, value })
 }

@@ -113,7 +113,8 @@ pub struct Answer {
 impl Answer {
     /// The words of an answer to a read of registers.
     pub fn words(&self) -> Option<&[u16]> {
-        let (Outcome::Answer(Response::Words(words)) | Outcome::Twice(Response::Words(words), _)) = &self.outcome else {
+        let (Outcome::Answer(Response::Words(words)) | Outcome::Twice(Response::Words(words), _)) = &self.outcome
+        else {
             return None;
         };
         Some(words)

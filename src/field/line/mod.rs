@@ -224,7 +224,7 @@ impl LineLink {
         if let Talk::Speaking { silence } = self.talk {
             return Next::Listen(until.min(self.alive + silence));
         }
-        match self.turns.next(now, |place| self.devices[place].breaker.not_before()) {
+        match self.turns.next(now, |place| self.devices[place].breaker.not_before(Moment::START)) {
             turn::Next::Now(turn) => Next::Poll(turn),
             turn::Next::NotBefore(moment) => Next::Listen(until.min(moment)),
             turn::Next::None => Next::Listen(until),

@@ -38,7 +38,6 @@ impl Belt {
             Act::ConfirmClear => self.confirm_clear(officer),
             Act::Temperature { .. } => Err(Refusal::NotScreened), // a bag has none
             Act::Open { .. } | Act::ConfirmSubject => Err(Refusal::NoArm),
-            Act::Temperature { .. } => Err(Refusal::NotScreened),
         }
     }
 

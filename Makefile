@@ -30,6 +30,8 @@ TEST_PACKAGES += procps
 VISION_PACKAGES := libopencv-dev
 # the binding is generated from OpenCV's headers at build time, by clang
 VISION_PACKAGES += clang libclang-dev pkg-config
+# a camera for its tests: GStreamer's RTSP server, driven from Python
+VISION_PACKAGES += python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 
 # To fuzz: libFuzzer is C++
 FUZZ_PACKAGES := g++
@@ -63,7 +65,8 @@ test: setup
 
 test-vision: setup-vision
 	cargo clippy --locked --package portside-vision --all-targets -- -D warnings
-	cargo test --locked --package portside-vision --lib --bins --tests
+	cargo test --locked --package portside-vision --lib --bins --tests -- --nocapture
+	PORTSIDE_ROUNDS=100 cargo test --locked --package portside --test camera_daemon --test camera_vision -- --nocapture
 
 # On stable Rust; fuzz/README.md says how to add a target.
 fuzz: setup-fuzz

@@ -1,6 +1,6 @@
-//! `portside-vision` itself under the keeper: killed, stopped, fed a picture that explodes and an empty stream, a hundred
-//! times, beside a gate that is polled. Skips where it is not built beside these tests (`make test-vision`).
-//! `PORTSIDE_ROUNDS` sets how often.
+//! `portside-vision` itself under the keeper: killed, stopped, fed a picture that explodes and an empty file, again and
+//! again, beside a gate that is polled. Skips where it is not built beside these tests. `PORTSIDE_ROUNDS` sets how often;
+//! `make test-vision` makes it a hundred.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test says what is missing by failing
 
 mod modbus_peer;
@@ -87,7 +87,7 @@ async fn the_lane_never_misses_a_poll_while_a_real_camera_process_goes_wrong() {
         println!("skipped: {} is not built (make test-vision)", vision.display());
         return;
     }
-    let rounds: usize = std::env::var("PORTSIDE_ROUNDS").map_or(100, |text| text.parse().unwrap());
+    let rounds: usize = std::env::var("PORTSIDE_ROUNDS").map_or(4, |text| text.parse().unwrap());
     let peer = Peer::start(|asked| vec![Act::Send(asked.right())]).await;
     let profile = Library::shipped().get("barrier/generic-relay").unwrap().unwrap();
     let mut rig = Rig::start(peer.address, vec![device(0, 1, &profile, &["opened"], NOMINAL)], Duration::from_secs(5));

@@ -156,9 +156,13 @@ fn reach(address: &Placed<Address>, buses: &mut [Bus], on: &mut Settling<'_>) ->
                 None => Reach::Line(way),
             }
         }
-        Address::SerialBus { bus } => {
+        Address::SerialBus { bus, unit } => {
             let help = "for a port of its own write its path: serial:///dev/serial/by-id/…?baud=9600";
-            Reach::Line(on_bus(bus, help, &address.span, buses, on)?)
+            let way = on_bus(bus, help, &address.span, buses, on)?;
+            match unit {
+                Some(unit) => Reach::Unit { way, unit: *unit },
+                None => Reach::Line(way),
+            }
         }
         Address::Tcp { host, port } => Reach::Line(Way::tcp(host, *port)),
         Address::Rtsp(_) => {

@@ -198,3 +198,24 @@ fn the_schema_knows_the_same_keys_as_the_parser() {
         }
     }
 }
+
+/// What the page for technicians shows is what the parser takes.
+#[test]
+fn the_page_s_examples_are_sound_keys_of_a_profile() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/line-devices.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let examples: Vec<&str> = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 5);
+    for example in examples {
+        let head = if example.contains("protocol = \"frame\"") { FRAME } else { LINE };
+        let body = example.replace("protocol = \"line\"\n", "").replace("protocol = \"frame\"\n", "");
+        let charset = if example.contains("[line]") || head == FRAME { "" } else { "[line]\ncharset = \"gbk\"\n" };
+        let found = faults(&format!("{head}{charset}{body}"));
+        // Pieces of a profile lack what other pieces have; no key of theirs may be unknown, of a wrong type or word.
+        let wrong: Vec<_> = found
+            .iter()
+            .filter(|(code, ..)| matches!(*code, "E0301" | "E0302" | "E0304" | "E0305" | "E0306" | "E0312" | "E0319"))
+            .collect();
+        assert!(wrong.is_empty(), "{example}\n{wrong:#?}");
+    }
+}

@@ -23,8 +23,8 @@ pub(super) enum Address {
     ModbusBus { bus: String, unit: u8 },
     /// `serial://PATH?baud=9600&…`: a port with one device on it; with `unit` it speaks Modbus.
     Serial { path: PathBuf, settings: Settings, unit: Option<u8> },
-    /// `serial://BUS`: a device on a [bus.NAME] that does not speak Modbus.
-    SerialBus { bus: String },
+    /// `serial://BUS`, `serial://BUS?unit=2`: a device on a [bus.NAME] that does not speak Modbus, alone or one of several.
+    SerialBus { bus: String, unit: Option<u8> },
     /// `tcp://HOST:PORT`: a device that does not speak Modbus.
     Tcp { host: Host, port: u16 },
     /// `rtsp://HOST[:PORT]/PATH`
@@ -198,8 +198,12 @@ fn serial(rest: &str) -> Result<Address, Flaw> {
     }
     let named = !place.is_empty() && place.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     match query {
-        None if named => Ok(Address::SerialBus { bus: place.to_owned() }),
-        Some(_) if named => Err(flaw("the settings of a bus stand in its [bus.NAME], expected its name alone")),
+        None if named => Ok(Address::SerialBus { bus: place.to_owned(), unit: None }),
+        Some(query) if named => match query.strip_prefix("unit=").map(str::parse) {
+            Some(Ok(unit @ 1..=247)) => Ok(Address::SerialBus { bus: place.to_owned(), unit: Some(unit) }),
+            Some(Ok(_) | Err(_)) => Err(flaw("the unit is a number from 1 to 247")),
+            None => Err(flaw("the settings of a bus stand in its [bus.NAME], expected its name, and ?unit= at most")),
+        },
         Some(_) | None => Err(flaw("expected the port's path from the root on, or the name of a bus")),
     }
 }
@@ -305,7 +309,8 @@ mod tests {
                     Some(3),
                 ),
             ),
-            ("serial://pair1", Address::SerialBus { bus: "pair1".to_owned() }),
+            ("serial://pair1", Address::SerialBus { bus: "pair1".to_owned(), unit: None }),
+            ("serial://pair1?unit=2", Address::SerialBus { bus: "pair1".to_owned(), unit: Some(2) }),
             ("tcp://10.0.0.40:4001", Address::Tcp { host: host("10.0.0.40"), port: 4001 }),
             ("file:///srv/xray", Address::File("/srv/xray".into())),
             ("rtsp://10.0.0.30/1?a=b", rtsp("10.0.0.30", 554, "/1?a=b")),

@@ -162,6 +162,7 @@ pub struct Point {
 
 /// Where a device keeps a point.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // a profile has some dozen points, and decoding reads them all the time
 pub enum Place {
     /// In a bit or in registers of a Modbus device.
     Register(Register),

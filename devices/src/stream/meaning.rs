@@ -128,7 +128,7 @@ impl Test {
     fn holds(&self, held: &Held) -> bool {
         match (self, held) {
             (Self::Bit(bit), Held::Int(number)) => number >> bit & 1 == 1,
-            (Self::Among(list), Held::Int(number)) => list.iter().any(|one| *one == Literal::Int(*number)),
+            (Self::Among(list), Held::Int(number)) => list.contains(&Literal::Int(*number)),
             (Self::Among(list), Held::Text(text)) => {
                 list.iter().any(|one| matches!(one, Literal::Text(same) if same == text))
             }

@@ -250,7 +250,7 @@ fn value_form(form: &str) -> Option<ValueForm> {
 
 /// The bytes of hexadecimal digits; `None` where it is anything else.
 pub(crate) fn hex_bytes(word: &str) -> Option<Vec<u8>> {
-    let whole = word.len() % 2 == 0 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let whole = word.len().is_multiple_of(2) && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let pair = |at: usize| word.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
     whole.then(|| (0..word.len()).step_by(2).filter_map(pair).collect())
 }

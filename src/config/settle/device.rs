@@ -169,9 +169,13 @@ fn reach(
                 None => Reach::Line(way),
             }
         }
-        Address::SerialBus { bus } => {
+        Address::SerialBus { bus, unit } => {
             let help = "for a port of its own write its path: serial:///dev/serial/by-id/…?baud=9600";
-            Reach::Line(on_bus(bus, help, &address.span, buses, on)?)
+            let way = on_bus(bus, help, &address.span, buses, on)?;
+            match unit {
+                Some(unit) => Reach::Unit { way, unit: *unit },
+                None => Reach::Line(way),
+            }
         }
         Address::Tcp { host, port } => Reach::Line(Way::tcp(host, *port)),
         Address::Rtsp(rtsp) => Reach::Camera(rtsp.to_string().into()),

@@ -174,10 +174,10 @@ fn sensor(table: SensorTable, devices: &mut [Draft], on: &mut Settling<'_>) -> O
 }
 
 /// The point, if it is one that can say whether something stands there.
-fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Option<Arc<str>> {
+pub(super) fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Option<Arc<str>> {
     let PointName { device: id, point: name } = &at.value;
     let kind = device.kind.as_ref()?;
-    if kind.value == DeviceKind::Xray {
+    if kind.value == DeviceKind::Xray && device.profile.is_none() {
         let message = format!("`{id}` has no points");
         on.faults.add(
             codes::NO_SENSOR_POINT,

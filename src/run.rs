@@ -1,6 +1,7 @@
 //! Builds everything, runs it, and shuts it down: producers first, the journal last.
 
 mod cameras;
+mod machine;
 mod pictures;
 mod recollection;
 
@@ -15,8 +16,8 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{self, Config, Connection, Mode};
-use crate::control::devices::{Barrier, DeviceView, Devices};
+use crate::config::{self, Config, Mode};
+use crate::control::devices::{DeviceView, Devices};
 use crate::control::points::Points;
 use crate::control::roles::Roles;
 use crate::control::scribe::{Scribe, Unkept};
@@ -26,7 +27,6 @@ use crate::control::status::{LaneWords, Status};
 use crate::control::{Control, Parts};
 use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec};
 use crate::journal::{self, Draft, EvidenceFiles, Gravity, Journal, OpenError, Options, Seals, Stream};
-use crate::lane::{Ids, Interlock, Lane};
 use crate::notify::{Progress, ready};
 use crate::supervise;
 use crate::uplink::{self, Address, DeviceHealth, DeviceState, JournalOwed, LaneStatus, TlsFiles};
@@ -105,19 +105,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let door = Door::bind(&socket).map_err(|error| RunError::Socket(socket.clone(), error))?;
     let store = open_store(&config, lane_key).await?;
     let Store { journal, evidence, seals, findings } = store;
-    let settings = config.settings();
-    let (recalled, mut interlock) =
-        (recollection::recall(&journal, &seals, &settings).await, Interlock::new(&settings));
-    for (kind, subject) in &recalled.records {
-        interlock.recall(kind, subject);
-    }
-    if let Some(inspection) = recalled.open.inspection() {
-        tracing::info!(%inspection, "going on with the inspection that was open");
-    }
-    if recalled.whole {
-        recollection::erase_old_keys(&seals, recalled.open.inspection().cloned());
-    }
-    let lane = Lane::restore(settings, ids(clock), recalled.open);
+    let machine = machine::begin(&config, &journal, &seals, clock).await;
 
     let producers = CancellationToken::new();
     let (field_events, field) = mpsc::channel::<FieldEvent>(EVENTS_WAITING_MAX);
@@ -133,12 +121,13 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
 
     let words = words(&config);
     let (outcomes_out, outcomes) = mpsc::unbounded_channel();
-    let devices = Devices { views: device_views(&config), links, barrier: barrier(&config), outcomes: outcomes_out };
+    let devices =
+        Devices { views: device_views(&config), links, movers: machine::movers(&config), outcomes: outcomes_out };
     let scribe = Scribe::start(journal.clone(), seals.clone());
     let (status_out, status) = watch::channel(Arc::new(Status {
         generation: 0,
         words: words.clone(),
-        lane: lane.view(),
+        lane: machine.view(),
         devices: devices.views.clone(),
     }));
     let cameras = cameras::start(&config, clock, &field_events, &producers);
@@ -156,8 +145,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         .collect();
     let control = Control::new(Parts {
         clock,
-        lane,
-        interlock,
+        machine,
         roles,
         devices,
         points: Points::of(&config),
@@ -218,16 +206,6 @@ async fn open_store(config: &Config, lane_key: PathBuf) -> Result<Store, RunErro
         Ok(Store { journal, evidence, seals, findings })
     });
     opened.await.map_err(|panic| RunError::Store(panic.to_string()))?
-}
-
-/// Inspection ids: UUIDv7, so that they sort by time.
-fn ids(clock: Clock) -> Ids {
-    Box::new(move || {
-        let now = clock.wall();
-        let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-        let time = uuid::Timestamp::from_unix(uuid::NoContext, seconds, now.subsec_nanosecond().unsigned_abs());
-        uuid::Uuid::new_v7(time).to_string().into()
-    })
 }
 
 fn start_links(
@@ -316,16 +294,6 @@ fn device_views(config: &Config) -> Vec<DeviceView> {
         bad: BTreeMap::new(),
     };
     config.devices.iter().map(view).collect()
-}
-
-fn barrier(config: &Config) -> Barrier {
-    let device = config.gate.arm;
-    match &config.devices[device].connection {
-        Connection::Modbus(on) => Barrier { device, profile: on.profile.clone(), link: on.link },
-        Connection::Folder(_) | Connection::Camera(_) => {
-            unreachable!("the lane file's check takes a barrier for the arm, never a folder or a camera")
-        }
-    }
 }
 
 /// What a start puts on record: the start itself, and everything that opening the journal found.

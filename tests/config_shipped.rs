@@ -44,7 +44,7 @@ fn the_gate_template_means_what_it_says() {
             ("photocell behind the arm", Place::Beyond, true),
         ]
     );
-    assert_eq!(config.gate.sensors.iter().map(|at| &*at.point).collect::<Vec<_>>(), ["di3", "di4", "di5"]);
+    assert_eq!(config.gate().unwrap().sensors.iter().map(|at| &*at.point).collect::<Vec<_>>(), ["di3", "di4", "di5"]);
     assert_eq!((&*settings.arm.device, settings.arm.closes), ("arm", Closes::Pulse));
     assert!(settings.arm.can_stop && !settings.arm.has_protection);
     assert!(settings.desks.iter().all(|desk| desk.role == DeskRole::Required));
@@ -55,7 +55,9 @@ fn the_gate_template_means_what_it_says() {
     assert_eq!(settings.renew_every, Duration::from_millis(100));
     assert_eq!(settings.review_timeout, Duration::from_secs(90));
     assert_eq!(config.reaction(), Duration::from_millis(150));
-    let Connection::Modbus(arm) = &config.devices[config.gate.arm].connection else { panic!("the arm is on Modbus") };
+    let Connection::Modbus(arm) = &config.devices[config.gate().unwrap().arm].connection else {
+        panic!("the arm is on Modbus")
+    };
     assert_eq!((&config.links[arm.link].medium, arm.unit), (&Medium::tcp("10.0.0.20", 502), 1));
 }
 

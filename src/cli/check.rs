@@ -122,7 +122,7 @@ fn as_json(checked: &Result<Checked, Report>) -> Outcome {
     if let Ok(Checked { config, .. }) = checked {
         value["lane"] = json!({ "port": config.lane.port.as_str(), "id": config.lane.id.as_str() });
         value["configuration"] = json!(&*config.hash);
-        value["reaction_ms"] = json!(whole(config.reaction()));
+        value["reaction_ms"] = json!(config.reaction().map(whole));
         value["links"] = (0..config.links.len()).map(|link| link_json(config, link)).collect();
     }
     Outcome { text: format!("{value:#}\n"), status }
@@ -181,7 +181,14 @@ fn summary(config: &Config) -> String {
         let (cycle, busy) = (whole(figures.cycle), figures.busy * 100.0);
         let _ = writeln!(text, "  link {}: one cycle takes {cycle} ms, {busy:.0} % busy", link.name);
     }
-    let _ = writeln!(text, "  gate: doubt stops a closing arm within {} ms (at most 150 ms)", whole(config.reaction()));
+    if let Some(reaction) = config.reaction() {
+        let _ = writeln!(text, "  gate: doubt stops a closing arm within {} ms (at most 150 ms)", whole(reaction));
+    }
+    if let Some(belt) = config.belt() {
+        let how =
+            if belt.diverter.is_some() { "led to the examination by the diverter" } else { "stopped with the belt" };
+        let _ = writeln!(text, "  belt: what is not released at the decision is {how}");
+    }
     text += &judgement(config);
     text += &temperature(config);
     text += &uplink(config);

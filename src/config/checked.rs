@@ -37,8 +37,8 @@ pub struct Config {
     pub review: Review,
     /// How temperatures are measured, where they are.
     pub temperature: Option<lane::temperature::Rules>,
-    /// The barrier and what guards it.
-    pub gate: Gate,
+    /// A gate with its barrier, or a belt.
+    pub way: Way,
     /// Lower-case hex SHA-256 of the lane file's bytes, the configuration hash of `status`.
     pub hash: Arc<str>,
 }
@@ -155,6 +155,8 @@ pub struct Device {
     pub name: Arc<str>,
     /// How it is reached and what it is.
     pub connection: Connection,
+    /// Where the pictures of an X-ray machine arrive that has control points besides.
+    pub images: Option<PathBuf>,
 }
 
 impl Device {
@@ -164,6 +166,14 @@ impl Device {
             Connection::Modbus(device) => device.profile.kind,
             Connection::Folder(_) => Kind::Xray,
             Connection::Camera(_) => Kind::Camera,
+        }
+    }
+
+    /// The folder into which it drops pictures.
+    pub fn folder(&self) -> Option<&PathBuf> {
+        match &self.connection {
+            Connection::Folder(dir) => Some(dir),
+            Connection::Modbus(_) => self.images.as_ref(),
         }
     }
 
@@ -244,6 +254,90 @@ pub struct Review {
     pub blind: bool,
     /// After this a missing required verdict is `not_reviewed`, and the subject is held.
     pub timeout: Duration,
+}
+
+/// What subjects pass.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// A barrier and what guards it.
+    Gate(Gate),
+    /// A belt through an X-ray machine.
+    Belt(Belt),
+}
+
+impl Config {
+    /// The gate; `None` where the lane has a belt.
+    pub const fn gate(&self) -> Option<&Gate> {
+        match &self.way {
+            Way::Gate(gate) => Some(gate),
+            Way::Belt(_) => None,
+        }
+    }
+
+    /// The belt; `None` where the lane is a gate.
+    pub const fn belt(&self) -> Option<&Belt> {
+        match &self.way {
+            Way::Belt(belt) => Some(belt),
+            Way::Gate(_) => None,
+        }
+    }
+}
+
+/// A belt through an X-ray machine. Lengths are in millimetres.
+#[derive(Clone, Debug)]
+pub struct Belt {
+    /// Place of what drives the belt in [`Config::devices`].
+    pub drive: usize,
+    /// The diverter; `None`: the belt is stopped at the decision.
+    pub diverter: Option<BeltDiverter>,
+    /// From the entry sensor to those of scan, decision, exit and examination.
+    pub places_mm: [f64; 4],
+    /// Millimetres a second.
+    pub speed: f64,
+    /// The true speed differs by no more than this part of it.
+    pub tolerance: f64,
+    /// What polling and the angle of a light barrier add to a measured way.
+    pub slack_mm: f64,
+    /// What one start or stop adds.
+    pub slip_mm: f64,
+    /// A shorter clear stretch belongs to the same subject.
+    pub gap_mm: f64,
+    /// A shorter shadow is dust.
+    pub noise_mm: f64,
+    /// No subject is longer.
+    pub length_max_mm: f64,
+    /// When pictures come.
+    pub images: lane::belt::ImageRule,
+    /// A sensor or contact not read for this long is unknown.
+    pub stale: Duration,
+    /// The belt stands within this time after it was told to stop.
+    pub stop_within: Duration,
+    /// Light barriers; their order is that of [`lane::belt::Settings::sensors`].
+    pub sensors: Vec<BeltSensor>,
+}
+
+/// The diverter of a belt.
+#[derive(Clone, Copy, Debug)]
+pub struct BeltDiverter {
+    /// Place in [`Config::devices`].
+    pub device: usize,
+    /// From the decision sensor to the first point that it moves over.
+    pub lead_mm: f64,
+    /// Length of what it moves over.
+    pub blade_mm: f64,
+    /// Longest regular travel from side to side.
+    pub travel: Duration,
+}
+
+/// One light barrier.
+#[derive(Clone, Debug)]
+pub struct BeltSensor {
+    /// Place of the device in [`Config::devices`].
+    pub device: usize,
+    /// Name of the point; on means present.
+    pub point: Arc<str>,
+    /// Its name, and where it looks.
+    pub sensor: lane::belt::Sensor,
 }
 
 /// The barrier and what guards it.

@@ -207,3 +207,31 @@ choice! {
         Beyond = "beyond",
     }
 }
+
+choice! {
+    /// What keeps an unreleased subject from a belt's exit.
+    pub(super) Decide, "a way to decide" {
+        /// The belt is stopped with the subject at the decision.
+        Stop = "stop",
+        /// A diverter leads it to the examination.
+        Divert = "divert",
+    }
+}
+
+choice! {
+    /// Where a light barrier of a belt looks.
+    pub(super) BeltPlace, "a place" {
+        /// Where subjects are put on the belt.
+        Entry = "entry",
+        /// Before the X-ray source.
+        Scan = "scan",
+        /// Where it is decided.
+        Decision = "decision",
+        /// On the way out.
+        Exit = "exit",
+        /// On the side of the examination.
+        Examine = "examine",
+        /// A light curtain beside the belt between scan and decision: somebody reaches in.
+        Reach = "reach",
+    }
+}

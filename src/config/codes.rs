@@ -157,6 +157,20 @@ codes! {
          and that may be 150 ms at most: the arm's own limits and every guarding sensor must be read at least every \
          100 ms. Shorten the interval, or move the slow devices to another link. On a serial bus the telegrams that are \
          under way cannot be cut short, so the longest of them counts too: a higher `baud` helps.";
+    NO_BELT_STOP = "E0231", "the belt cannot be stopped",
+        "An unreleased subject is kept from the exit by stopping the belt, and whatever cannot be followed is stopped as \
+         well. So what drives the belt needs the output `belt_stop`, with a `pulse` that ends by itself: only a person \
+         at the machine starts the belt again, and a stop that stayed would not let that person.";
+    NO_BARRIER = "E0232", "a light barrier is missing",
+        "Which subject is where follows from light barriers at entry, scan, decision and exit. Without one of them a \
+         picture could be taken for another subject's.";
+    OPEN_BELT = "E0233", "hands reach to the belt unseen",
+        "Light barriers cannot tell two bags of the same length from each other. Where somebody can exchange them between \
+         the scan and the decision, one would leave on the other's picture. Cover that stretch and say `enclosed = true`, \
+         or guard it with a light curtain at place `reach`: whatever is there while it is broken is examined.";
+    DIVERTER_LATE = "E0234", "the diverter would turn too late",
+        "Between the decision sensor and the diverter the release is put on record, the order goes to the device, and the \
+         diverter turns. A subject that is there before would be led the wrong way; the belt would have to stop for each.";
     NO_REQUIRED_DESK = "E0217", "no required desk",
         "A release needs the verdict of every required desk. A station without one would release every subject without \
          a look: silence would be consent. Give at least one desk the role \"required\" (the default).";

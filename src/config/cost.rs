@@ -108,18 +108,21 @@ impl Config {
     }
 
     /// The worst time from a presence under the arm to its close request withdrawn on the wire (promise 5).
-    pub fn reaction(&self) -> Duration {
-        let watched = self.gate.sensors.iter().map(|sensor| sensor.device).chain([self.gate.arm]);
+    ///
+    /// `None` where the lane has no arm.
+    pub fn reaction(&self) -> Option<Duration> {
+        let gate = self.gate()?;
+        let watched = gate.sensors.iter().map(|sensor| sensor.device).chain([gate.arm]);
         let polls = watched.filter_map(|at| {
             let device = self.devices.get(at)?.modbus()?;
             Some(device.interval.max(self.figures(device.link).cycle))
         });
-        polls.max().unwrap_or_default() + self.withdrawal()
+        Some(polls.max().unwrap_or_default() + self.withdrawal(gate.arm))
     }
 
     /// How long the withdrawal itself takes on the arm's link.
-    fn withdrawal(&self) -> Duration {
-        let link = self.devices.get(self.gate.arm).and_then(Device::modbus).map(|arm| arm.link);
+    fn withdrawal(&self, arm: usize) -> Duration {
+        let link = self.devices.get(arm).and_then(Device::modbus).map(|arm| arm.link);
         let speed = link.and_then(|link| self.links.get(link)).map(|link| link.speed);
         link.zip(speed).map_or(WITHDRAWAL, |(link, speed)| self.figures(link).withdrawal(speed))
     }

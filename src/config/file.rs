@@ -7,9 +7,9 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address::{Address, Broker};
-use super::choice::{Decisive, DeviceKind, Direction, Mode, ParityBit, Place, Receipts, Role, Traffic};
+use super::choice::{BeltPlace, Decide, Decisive, DeviceKind, Direction, Mode, ParityBit, Place, Receipts, Role, Traffic};
 use super::faults::{Faults, Placed};
-use super::measure::{Count, Degrees, Metres};
+use super::measure::{Count, Degrees, Metres, Pace, Percent};
 use super::quantity::{Size, Span};
 use super::serial::{Baud, DataBits, StopBits};
 use super::table::{Key, Spot, TomlValue, table, wrong_type};
@@ -42,7 +42,9 @@ table! {
         /// How verdicts become a release.
         optional review: ReviewTable = "{}";
         /// The barrier and the sensors that guard it.
-        required gate: GateTable, like "[gate]";
+        optional gate: GateTable;
+        /// The belt of a lane for baggage or parcels, instead of [gate].
+        optional belt: BeltTable;
         /// How temperatures are measured, and which agency confirms them.
         optional temperature: TemperatureTable;
         /// Device profiles of the site's own.
@@ -59,7 +61,7 @@ table! {
         required id: Id, like "\"G03\"";
         /// The lane's name for people.
         required name: Text, like "\"货运卡口 3 号通道\"";
-        /// What passes through. This version runs lanes for vehicles.
+        /// What passes through: vehicle at a [gate], baggage or parcel on a [belt].
         required traffic: Traffic, like "\"vehicle\"";
         /// Which way subjects pass.
         required direction: Direction, like "\"entry\"";
@@ -160,6 +162,8 @@ table! {
         /// modbus://HOST:PORT/UNIT, modbus://BUS/UNIT on a [bus.NAME], or file:///FOLDER for an X-ray machine that
         /// drops pictures into a folder.
         required address: Address, like "\"modbus://10.0.0.20:502/1\"";
+        /// file:///FOLDER into which an X-ray machine drops its pictures whose control points are at `address`.
+        optional images: Address, like "\"file:///srv/portside/xray\"";
         /// How often the fast points are read; if absent, 100 ms. For a camera: how often a frame is taken; if absent, 200 ms.
         optional interval: Span<10, MINUTE>, like "\"100 ms\"";
         /// How long one answer may take; if absent, 250 ms.
@@ -240,6 +244,75 @@ table! {
 }
 
 table! {
+    /// A belt through an X-ray machine: where its light barriers stand, how fast it runs, who is led where. Only a person
+    /// at the machine runs it; what this program may ask for is that it stops and that the beam ends.
+    BeltTable, "[belt]" {
+        /// What drives the belt: the X-ray machine (kind xray, with a profile) or a device of kind belt.
+        required drive: DeviceName, like "\"scanner\"";
+        /// How an unreleased subject is kept from the exit: the belt stops, or a diverter leads it to the examination.
+        required decision: Decide, like "\"stop\"";
+        /// The diverter, a device of kind diverter; with decision = "divert".
+        optional diverter: DeviceName, like "\"diverter\"";
+        /// From the entry sensor to the scan sensor.
+        required scan: Metres<100, 20_000>, like "\"0.8 m\"";
+        /// From the scan sensor to the X-ray source.
+        required source: Metres<0, 5_000>, like "\"0.4 m\"";
+        /// From the entry sensor to the decision sensor.
+        required stop_at: Metres<200, 50_000>, like "\"3 m\"";
+        /// From the entry sensor to the exit sensor.
+        required exit: Metres<300, 80_000>, like "\"4.2 m\"";
+        /// From the entry sensor to the examination sensor, where there is one; if absent, as far as the exit.
+        optional examine: Metres<300, 80_000>, like "\"4.2 m\"";
+        /// From the decision sensor to the first point that the diverter moves over.
+        optional lead: Metres<50, 20_000>, like "\"0.6 m\"";
+        /// Length of what the diverter moves over.
+        optional blade: Metres<10, 5_000>, like "\"0.3 m\"";
+        /// Longest regular travel of the diverter.
+        optional travel: Span<50, { 10 * SECOND }>, like "\"800 ms\"";
+        /// Speed of the belt.
+        required speed: Pace<10, 3_000>, like "\"0.2 m/s\"";
+        /// The true speed differs from that by no more.
+        optional tolerance: Percent<0, 20> = "\"3 %\"";
+        /// A clear stretch shorter than this belongs to the same subject; the X-ray machine cuts no finer.
+        optional gap: Metres<5, 500> = "\"40 mm\"";
+        /// Subjects nearer to each other than this may come in one picture: none of them is sure of it.
+        optional cut: Metres<5, 1_000> = "\"100 mm\"";
+        /// A shadow shorter than this is dust.
+        optional dust: Metres<1, 200> = "\"15 mm\"";
+        /// No subject is longer.
+        optional longest: Metres<100, 5_000> = "\"1.2 m\"";
+        /// A picture comes no earlier than this after its subject has left the source.
+        optional picture_after: Span<0, MINUTE> = "\"300 ms\"";
+        /// And no later than this, as a rule.
+        optional picture_within: Span<100, { 5 * MINUTE }> = "\"1.5 s\"";
+        /// No picture comes later than this.
+        optional picture_late: Span<100, { 10 * MINUTE }> = "\"3 s\"";
+        /// File times of pictures may be wrong by this much.
+        optional file_times: Span<0, MINUTE> = "\"2 s\"";
+        /// Pictures of one subject.
+        optional pictures: Count<1, 8> = "1";
+        /// The belt stands within this time after it was told to stop.
+        optional stops_within: Span<100, { 10 * SECOND }> = "\"2 s\"";
+        /// Between scan and decision nobody can reach to the belt: it is in the tunnel or under a cover.
+        optional enclosed: bool = "false";
+        /// The light barriers, one [[belt.sensor]] each.
+        required sensor: Vec<Placed<BeltSensorTable>>, like "[[belt.sensor]]";
+    }
+}
+
+table! {
+    /// One light barrier of a belt.
+    BeltSensorTable, "[[belt.sensor]]" {
+        /// The input, DEVICE.POINT; on means that something is there.
+        required point: PointName, like "\"eyes.di1\"";
+        /// The sensor's name for people.
+        required name: Text, like "\"before the tunnel\"";
+        /// Where it looks: entry, scan, decision, exit; examine, reach.
+        required place: BeltPlace, like "\"scan\"";
+    }
+}
+
+table! {
     /// How temperatures are measured, and which agency confirms them. Indicative only: what is not normal asks for a
     /// second measurement that a named officer types.
     TemperatureTable, "[temperature]" {
@@ -294,6 +367,8 @@ const HOMES: &[(&str, &[Key])] = &[
     (ReviewTable::TITLE, ReviewTable::KEYS),
     (GateTable::TITLE, GateTable::KEYS),
     (SensorTable::TITLE, SensorTable::KEYS),
+    (BeltTable::TITLE, BeltTable::KEYS),
+    (BeltSensorTable::TITLE, BeltSensorTable::KEYS),
     (TemperatureTable::TITLE, TemperatureTable::KEYS),
 ];
 

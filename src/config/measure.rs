@@ -18,6 +18,14 @@ pub(super) struct Degrees<const MIN: u64, const MAX: u64>(pub(super) f64);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Metres<const MIN: u64, const MAX: u64>(pub(super) f64);
 
+/// Metres a second, `MIN` to `MAX` millimetres a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pace<const MIN: u64, const MAX: u64>(pub(super) f64);
+
+/// A part of something, `MIN` to `MAX` hundredths.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Percent<const MIN: u64, const MAX: u64>(pub(super) f64);
+
 /// How many of something, `MIN` to `MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Count<const MIN: u64, const MAX: u64>(pub(super) usize);
@@ -25,6 +33,59 @@ pub(super) struct Count<const MIN: u64, const MAX: u64>(pub(super) usize);
 /// In thousandths. A Chinese keyboard has the one letter ℃; the second is what faults suggest.
 const TEMPERATURES: &[(&str, u64)] = &[("℃", 1_000), ("°C", 1_000), ("C", 1_000)];
 const LENGTHS: &[(&str, u64)] = &[("mm", 1), ("m", 1_000), ("cm", 10)];
+
+const PACES: &[(&str, u64)] = &[("mm/s", 1), ("m/s", 1_000)];
+const PARTS: &[(&str, u64)] = &[("percent", 10), ("%", 10)];
+
+impl<const MIN: u64, const MAX: u64> TomlValue for Pace<MIN, MAX> {
+    fn read(value: &Spanned<DeValue<'_>>, spot: Spot<'_>, faults: &mut Faults) -> Option<Self> {
+        let amount = read(value, spot, PACES, "0.2 m/s", faults)?;
+        if !(MIN..=MAX).contains(&amount) {
+            out_of_range(value, spot, &format!("{MIN} mm/s"), &format!("{MAX} mm/s"), faults);
+            return None;
+        }
+        Some(Self(thousandths(amount)))
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> TomlValue for Percent<MIN, MAX> {
+    fn read(value: &Spanned<DeValue<'_>>, spot: Spot<'_>, faults: &mut Faults) -> Option<Self> {
+        let amount = read(value, spot, PARTS, "3 %", faults)?;
+        if !(MIN * 10..=MAX * 10).contains(&amount) {
+            out_of_range(value, spot, &format!("{MIN} %"), &format!("{MAX} %"), faults);
+            return None;
+        }
+        Some(Self(thousandths(amount)))
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> JsonSchema for Pace<MIN, MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Pace_{MIN}_{MAX}").into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schema(PACES, &format!("{MIN} mm/s to {MAX} mm/s"))
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> JsonSchema for Percent<MIN, MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Percent_{MIN}_{MAX}").into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schema(PARTS, &format!("{MIN} % to {MAX} %"))
+    }
+}
 
 impl<const MIN: u64, const MAX: u64> From<Degrees<MIN, MAX>> for f64 {
     fn from(degrees: Degrees<MIN, MAX>) -> Self {

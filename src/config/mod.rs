@@ -25,8 +25,8 @@ mod table;
 mod value;
 
 pub use checked::{
-    Agency, Config, Connection, Desk, Device, Gate, Identity, Lane, Link, OnCamera, OnModbus, Review, Screens,
-    Security, Sensor, Station, Store, Uplink,
+    Agency, Belt, BeltDiverter, BeltSensor, Config, Connection, Desk, Device, Gate, Identity, Lane, Link, OnCamera,
+    OnModbus, Review, Screens, Security, Sensor, Station, Store, Uplink, Way,
 };
 pub use choice::{Decisive, Direction, Mode, Receipts, Traffic};
 pub use cost::{Figures, interval_of};

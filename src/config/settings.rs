@@ -18,12 +18,13 @@ const RENEWALS_PER_WATCHDOG: u32 = 3;
 const TRAILER_GAP: Duration = Duration::from_secs(1);
 
 impl Config {
-    /// What the lane machine is told; its sensors stand in the order of [`super::Gate::sensors`].
-    pub fn settings(&self) -> lane::Settings {
-        lane::Settings {
+    /// What the gate's machine is told; its sensors stand in the order of [`super::Gate::sensors`]. `None` for a belt.
+    pub fn settings(&self) -> Option<lane::Settings> {
+        let gate = self.gate()?;
+        Some(lane::Settings {
             agencies: self.agencies.iter().map(|agency| agency.id.shared()).collect(),
-            sensors: self.gate.sensors.iter().map(|sensor| sensor.sensor.clone()).collect(),
-            arm: self.arm(),
+            sensors: gate.sensors.iter().map(|sensor| sensor.sensor.clone()).collect(),
+            arm: self.arm(gate),
             desks: self.station.desks.iter().map(|desk| self.desk(*desk)).collect(),
             picture: match self.station.xray {
                 Some(_) => lane::PictureRule::Required { within: self.station.picture },
@@ -32,14 +33,58 @@ impl Config {
             temperature: self.screening().cloned(),
             review_timeout: self.review.timeout,
             blind: self.review.blind,
-            clear_for: self.gate.clear,
-            stale_after: self.gate.stale,
-            renew_every: self.renew_every(),
-            identify_timeout: self.gate.identify,
-            leave_timeout: self.gate.leave,
-            gone_after: self.gate.gone,
+            clear_for: gate.clear,
+            stale_after: gate.stale,
+            renew_every: self.renew_every(gate),
+            identify_timeout: gate.identify,
+            leave_timeout: gate.leave,
+            gone_after: gate.gone,
             trailer_gap: TRAILER_GAP,
-        }
+        })
+    }
+
+    /// What the belt's machine is told; its sensors stand in the order of [`super::Belt::sensors`]. `None` for a gate.
+    pub fn belt_settings(&self) -> Option<lane::belt::Settings> {
+        let belt = self.belt()?;
+        let device = &self.devices[belt.drive];
+        let has = |point: &str| device.modbus().is_some_and(|on| on.profile.point(point).is_some());
+        let [scan_mm, decision_mm, exit_mm, examine_mm] = belt.places_mm;
+        Some(lane::belt::Settings {
+            agencies: self.agencies.iter().map(|agency| agency.id.shared()).collect(),
+            desks: self.station.desks.iter().map(|desk| self.desk(*desk)).collect(),
+            review_timeout: self.review.timeout,
+            blind: self.review.blind,
+            sensors: belt.sensors.iter().map(|sensor| sensor.sensor.clone()).collect(),
+            drive: lane::belt::Drive {
+                device: device.id.shared(),
+                can_beam_off: has("beam_off"),
+                has_beam: has("xray_on"),
+                has_interlock: has("interlock"),
+            },
+            decision: match &belt.diverter {
+                Some(diverter) => lane::belt::Decision::Divert(lane::belt::Diverter {
+                    device: self.devices[diverter.device].id.shared(),
+                    lead_mm: diverter.lead_mm,
+                    blade_mm: diverter.blade_mm,
+                    travel: diverter.travel,
+                }),
+                None => lane::belt::Decision::Stop,
+            },
+            scan_mm,
+            decision_mm,
+            exit_mm,
+            examine_mm,
+            speed: belt.speed,
+            tolerance: belt.tolerance,
+            slack_mm: belt.slack_mm,
+            slip_mm: belt.slip_mm,
+            gap_mm: belt.gap_mm,
+            noise_mm: belt.noise_mm,
+            length_max_mm: belt.length_max_mm,
+            images: belt.images,
+            stale_after: belt.stale,
+            stop_within: belt.stop_within,
+        })
     }
 
     /// How temperatures are measured in the lane's direction and mode; `None` where they are not. In normal mode those who
@@ -49,8 +94,8 @@ impl Config {
         self.temperature.as_ref().filter(|_| screens)
     }
 
-    fn arm(&self) -> lane::Arm {
-        let device = &self.devices[self.gate.arm];
+    fn arm(&self, gate: &super::Gate) -> lane::Arm {
+        let device = &self.devices[gate.arm];
         let profile = device.modbus().map(|device| &device.profile);
         let has = |point: &str| profile.is_some_and(|profile| profile.point(point).is_some());
         lane::Arm {
@@ -61,12 +106,12 @@ impl Config {
             has_protection: has("protection"),
             has_stop_button: has("stop_pressed"),
             has_fault: has("fault"),
-            travel: self.gate.travel,
+            travel: gate.travel,
         }
     }
 
-    fn renew_every(&self) -> Duration {
-        let watchdog = self.devices[self.gate.arm].modbus().and_then(|device| device.profile.watchdog);
+    fn renew_every(&self, gate: &super::Gate) -> Duration {
+        let watchdog = self.devices[gate.arm].modbus().and_then(|device| device.profile.watchdog);
         watchdog.map_or(RENEW_MAX, |watchdog| RENEW_MAX.min(watchdog / RENEWALS_PER_WATCHDOG))
     }
 

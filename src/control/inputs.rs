@@ -8,12 +8,13 @@ use serde_json::json;
 
 use super::call::{Call, Reply};
 use super::devices::Ordered;
+use super::machine::Happening;
 use super::queue::Step;
 use super::socket::Asked;
 use super::{Control, Scan, Shown};
 use crate::field::FieldEvent;
 use crate::journal::{Draft, Stream};
-use crate::lane::{Act, Event, Topic};
+use crate::lane::{Act, Topic};
 
 impl Control {
     pub(super) fn field(&mut self, event: FieldEvent) {
@@ -42,7 +43,7 @@ impl Control {
             if self.parts.devices.quality(device, &reading.point, bad) {
                 self.shown = Shown::Outdated;
             }
-            if let Some(event) = self.parts.roles.event(device, reading) {
+            if let Some(event) = self.parts.roles.happening(device, reading) {
                 self.step(event);
             }
         }
@@ -68,11 +69,11 @@ impl Control {
     pub(super) fn scan(&mut self, scan: Scan) {
         match scan {
             Scan::Picture { picture, path } => {
-                self.step(Event::Picture(picture));
+                self.step(Happening::Picture(picture));
                 self.queue.push(Step::Taken(path));
             }
             Scan::SetAside { device, name, reason } => {
-                let inspection = self.parts.lane.view().inspection.map(|inspection| inspection.id);
+                let inspection = self.parts.machine.view().inspection();
                 let data = json!({ "file": name, "reason": reason, "inspection": inspection });
                 self.note(Topic::Alarm, "alarm.scan_set_aside", &device, data);
             }
@@ -87,7 +88,7 @@ impl Control {
                 let ticket = self.tickets;
                 self.waiting.insert(ticket, asked.answer);
                 self.audit(&officer, &act, asked.uid);
-                self.step(Event::Officer { officer, act, ticket });
+                self.step(Happening::Officer { officer, act, ticket });
             }
             Call::Points { device, point } => {
                 let now = self.parts.clock.moment();
@@ -142,7 +143,7 @@ impl Control {
         if let Some(words) = words {
             tracing::warn!(?order, ?outcome, words, "an order to the barrier did not arrive");
         }
-        self.step(Event::Ordered { order, outcome });
+        self.step(Happening::Ordered { order, outcome });
     }
 }
 

@@ -13,6 +13,7 @@ pub mod call;
 pub mod devices;
 mod inputs;
 pub mod points;
+pub mod machine;
 mod queue;
 pub mod records;
 pub mod roles;
@@ -35,11 +36,12 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::field::{FieldEvent, LinkHandle};
 use crate::journal::{Append, Draft, Journal, Seals, Stream};
-use crate::lane::{Effect, Event, Interlock, Lane, Note, Order, OrderOutcome, Picture, Topic};
+use crate::lane::{Effect, Note, Order, OrderOutcome, Picture, Topic, belt};
 use crate::notify::Beat;
 use crate::uplink::UplinkState;
 use call::Reply;
-use devices::{Devices, Ordered};
+use devices::{Devices, Movers, Ordered};
+use machine::{Happening, Machine, Motion};
 use queue::{Queue, Ready, Step};
 use roles::Roles;
 use scribe::{Scribe, Unkept};
@@ -85,10 +87,8 @@ pub enum Scan {
 pub struct Parts {
     /// The one clock.
     pub clock: Clock,
-    /// The machine that decides.
-    pub lane: Lane,
-    /// The machine that checks.
-    pub interlock: Interlock,
+    /// The machine that decides, and the one that checks.
+    pub machine: Machine,
     /// Which point means what.
     pub roles: Roles,
     /// The devices and their links.
@@ -145,7 +145,7 @@ enum Shown {
 /// The control task.
 pub struct Control {
     parts: Parts,
-    queue: Queue,
+    queue: Queue<Motion>,
     thinner: Thinner,
     thinning: Option<Append>,
     waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
@@ -203,7 +203,7 @@ impl Control {
         let Self { parts, queue, thinner, thinning, .. } = self;
         let now = parts.clock.moment();
         let telemetry = thinner.deadline().filter(|_| thinning.is_none());
-        let deadline = [parts.lane.deadline(), telemetry].into_iter().flatten().min();
+        let deadline = [parts.machine.deadline(), telemetry].into_iter().flatten().min();
         let wait = deadline.map_or(ROUND, |deadline| deadline.since(now)).min(ROUND);
         let kept = async {
             match queue.ticket() {
@@ -240,7 +240,7 @@ impl Control {
             Input::Scan(scan) => self.scan(scan),
             Input::Asked(asked) => self.asked(asked),
             Input::Ordered(ordered) => self.ordered(ordered),
-            Input::Round => self.step(Event::Tick),
+            Input::Round => self.step(Happening::Tick),
         }
         self.thin();
         Ok(())
@@ -250,7 +250,7 @@ impl Control {
     fn kept(&mut self, kept: Result<(), Unkept>) -> Result<(), Unkept> {
         kept?;
         for record in &self.queue.kept() {
-            self.parts.interlock.observe_effect(record);
+            self.parts.machine.kept(record);
         }
         Ok(())
     }
@@ -281,9 +281,9 @@ impl Control {
     }
 
     /// Tells the lane of an order that never left.
-    fn not_given(&mut self, order: Order, why: &'static str) {
+    fn not_given(&mut self, order: Motion, why: &'static str) {
         tracing::warn!(?order, why, "an order was not given");
-        self.step(Event::Ordered { order, outcome: OrderOutcome::NotWritten });
+        self.step(Happening::Ordered { order, outcome: OrderOutcome::NotWritten });
     }
 
     fn answer(&mut self, ticket: u64, reply: Reply) {
@@ -293,20 +293,20 @@ impl Control {
         }
     }
 
-    fn order(&mut self, order: Order) {
+    fn order(&mut self, order: Motion) {
         let now = self.parts.clock.moment();
-        match self.parts.interlock.permit(now, order, false) {
+        match self.parts.machine.permit(now, &order, false) {
             Ok(()) => self.parts.devices.order(order, false),
             Err(rule) => self.refused(order, rule.0),
         }
     }
 
     /// Gives an order that waits for nothing. A close that has not left yet is taken back with it, and needs no reversal.
-    fn protect(&mut self, order: Order) {
-        let withdrawn = self.queue.withdraw(order);
+    fn protect(&mut self, order: Motion) {
+        let withdrawn = self.queue.withdraw(&order);
         let now = self.parts.clock.moment();
-        if order != Order::Open || withdrawn.is_empty() {
-            match self.parts.interlock.permit(now, order, true) {
+        if order != Motion::Gate(Order::Open) || withdrawn.is_empty() {
+            match self.parts.machine.permit(now, &order, true) {
                 Ok(()) => self.parts.devices.order(order, true),
                 Err(rule) => self.refused(order, rule.0),
             }
@@ -317,15 +317,25 @@ impl Control {
     }
 
     /// Renews a close that has left. It follows no record, so it waits for none, and it never comes after the withdrawal.
-    fn renew(&mut self, order: Order) {
+    fn renew(&mut self, order: Motion) {
         if !self.queue.holds_close() {
             self.order(order);
         }
     }
 
-    fn refused(&mut self, order: Order, rule: &'static str) {
+    fn refused(&mut self, order: Motion, rule: &'static str) {
         tracing::warn!(?order, rule, "the interlock refused an order");
-        self.step(Event::Refused { order, rule });
+        self.step(Happening::Refused { order, rule });
+    }
+
+    /// Does what the interlock wants although the machine did not order it, and says so.
+    fn obey(&mut self) {
+        let now = self.parts.clock.moment();
+        let Some(order) = self.parts.machine.demand(now) else { return };
+        tracing::warn!(?order, "the interlock demands what nobody ordered");
+        self.parts.devices.order(order, true);
+        let device = self.parts.devices.mover_id();
+        self.note(Topic::Alarm, "alarm.interlock_demand", &device, json!({ "order": "belt_stop" }));
     }
 
     fn forget(&self, inspection: Arc<str>) {
@@ -338,11 +348,10 @@ impl Control {
     }
 
     /// One event through the machine, and its effects into the queue.
-    fn step(&mut self, event: Event) {
+    fn step(&mut self, happening: Happening) {
         self.shown = Shown::Outdated;
         let now = self.parts.clock.moment();
-        self.parts.interlock.observe(now, &event);
-        let effects = self.parts.lane.handle(now, event);
+        let effects = self.parts.machine.handle(now, happening);
         let mut records = Vec::new();
         for effect in effects {
             let step = match effect {
@@ -354,7 +363,7 @@ impl Control {
                     self.protect(order);
                     continue;
                 }
-                Effect::Move(order @ Order::Close { renewal: 1.. }) => {
+                Effect::Move(order @ Motion::Gate(Order::Close { renewal: 1.. })) => {
                     self.renew(order);
                     continue;
                 }
@@ -366,6 +375,7 @@ impl Control {
             self.queue.push(step);
         }
         self.keep(records);
+        self.obey();
     }
 
     fn keep(&mut self, notes: Vec<Note>) {
@@ -376,7 +386,7 @@ impl Control {
             tracing::info!(inspection = %note.subject, kind = note.kind, "recorded");
         }
         self.parts.snapshots.look(&notes, self.parts.clock.moment());
-        let records = notes.iter().cloned().map(Effect::Record).collect();
+        let records = notes.clone();
         let ticket = self.parts.scribe.keep(notes, self.parts.clock.wall());
         self.queue.push(Step::Kept { ticket, records });
     }
@@ -417,40 +427,54 @@ impl Control {
         let status = Status {
             generation: self.generation,
             words: self.parts.words.clone(),
-            lane: self.parts.lane.view(),
+            lane: self.parts.machine.view(),
             devices: self.parts.devices.views.clone(),
         };
         self.parts.status.send_replace(Arc::new(status));
     }
 
-    /// Nobody will watch a closing arm from here on: a held close is taken back, a pulsed one stopped or reversed. Answers
-    /// with the order, if one was due.
-    fn let_go(&mut self) -> Option<Order> {
-        let closing = self.parts.lane.view().arm.state == "closing";
-        let profile = &self.parts.devices.barrier.profile;
-        let order = match profile.closes {
-            Some(Closes::Held) => Order::CloseOff,
-            Some(Closes::Pulse) if closing && profile.point("stop").is_some() => Order::Stop,
-            Some(Closes::Pulse) if closing => Order::Open,
-            Some(Closes::Pulse | Closes::Own) | None => return None,
+    /// Nobody will watch from here on: a held close is taken back, a pulsed one stopped or reversed, a belt with subjects
+    /// on it stopped. Answers with the order's word, if something moved.
+    fn let_go(&mut self) -> Option<serde_json::Value> {
+        let moves = self.parts.machine.view().moves();
+        let order = match &self.parts.devices.movers {
+            Movers::Barrier(barrier) => {
+                let profile = &barrier.profile;
+                match profile.closes {
+                    Some(Closes::Held) => Motion::Gate(Order::CloseOff),
+                    Some(Closes::Pulse) if moves && profile.point("stop").is_some() => Motion::Gate(Order::Stop),
+                    Some(Closes::Pulse) if moves => Motion::Gate(Order::Open),
+                    Some(Closes::Pulse | Closes::Own) | None => return None,
+                }
+            }
+            Movers::Belt { .. } if moves => Motion::Belt(belt::Order::BeltStop),
+            Movers::Belt { .. } => return None,
+        };
+        let word = match &order {
+            Motion::Gate(order) => json!(order),
+            Motion::Belt(order) => json!(order.word()),
         };
         self.protect(order);
-        closing.then_some(order)
+        moves.then_some(word)
     }
 
     /// Takes a close request back, lets records on their way become durable, and answers who waits for them.
     async fn finish(&mut self) -> Result<(), Unkept> {
         if let Some(order) = self.let_go() {
-            let device = self.parts.devices.views[self.parts.devices.barrier.device].id.clone();
+            let device = self.parts.devices.mover_id();
             let data = json!({ "order": order, "why": "the daemon ends and would not see what stands there" });
-            self.note(Topic::Device, "arm.asked", &device, data);
+            let kind = match self.parts.devices.movers {
+                Movers::Barrier(_) => "arm.asked",
+                Movers::Belt { .. } => "belt.asked",
+            };
+            self.note(Topic::Device, kind, &device, data);
         }
-        let data = json!({ "step": self.parts.lane.view().step });
+        let data = json!({ "step": self.parts.machine.view().step() });
         let draft = Draft::new(Stream::Audit, "audit.stopped", "lane", self.parts.clock.wall(), data);
         let ticket = self.parts.scribe.keep_drafts(vec![draft], self.parts.clock.wall());
         self.queue.push(Step::Kept { ticket, records: Vec::new() });
         let drained = tokio::time::timeout(LAST_RECORDS, async {
-            let steps: Vec<Step> = self.queue.drain().collect();
+            let steps: Vec<Step<Motion>> = self.queue.drain().collect();
             for step in steps {
                 match step {
                     Step::Kept { ticket, .. } => ticket.await?,

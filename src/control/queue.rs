@@ -15,8 +15,9 @@ use std::time::Duration;
 use portside_devices::moment::Moment;
 
 use super::call::Reply;
+use super::machine::Waits;
 use super::scribe::Ticket;
-use crate::lane::{Effect, Order};
+use crate::lane::{Note, Order};
 
 /// A close that waited longer is not given: the lane may have changed its mind about guarding it.
 const CLOSE_VALID: Duration = Duration::from_secs(1);
@@ -24,11 +25,11 @@ const CLOSE_VALID: Duration = Duration::from_secs(1);
 const OPEN_VALID: Duration = Duration::from_secs(3);
 
 /// One thing in the queue.
-pub(super) enum Step {
+pub(super) enum Step<O> {
     /// Records on their way to the disk, and what they were.
-    Kept { ticket: Ticket, records: Vec<Effect> },
+    Kept { ticket: Ticket, records: Vec<Note> },
     /// An order that waits for the records before it, and when the lane gave it.
-    Move { order: Order, given: Moment },
+    Move { order: O, given: Moment },
     /// An answer that waits for the records before it.
     Answer { ticket: u64, reply: Reply },
     /// A verdict key that can be erased.
@@ -38,11 +39,11 @@ pub(super) enum Step {
 }
 
 /// What no record stands before any more.
-pub(super) enum Ready {
+pub(super) enum Ready<O> {
     /// Give this order.
-    Move(Order),
+    Move(O),
     /// This order waited too long and must not be given.
-    Late(Order),
+    Late(O),
     /// Answer.
     Answer { ticket: u64, reply: Reply },
     /// Erase a verdict key.
@@ -52,14 +53,19 @@ pub(super) enum Ready {
 }
 
 /// Everything that waits.
-#[derive(Default)]
-pub(super) struct Queue {
-    steps: VecDeque<Step>,
+pub(super) struct Queue<O> {
+    steps: VecDeque<Step<O>>,
 }
 
-impl Queue {
+impl<O> Default for Queue<O> {
+    fn default() -> Self {
+        Self { steps: VecDeque::new() }
+    }
+}
+
+impl<O: Waits> Queue<O> {
     /// Puts one thing at the end.
-    pub(super) fn push(&mut self, step: Step) {
+    pub(super) fn push(&mut self, step: Step<O>) {
         self.steps.push_back(step);
     }
 
@@ -77,7 +83,7 @@ impl Queue {
     }
 
     /// The records that everything else waited for are durable.
-    pub(super) fn kept(&mut self) -> Vec<Effect> {
+    pub(super) fn kept(&mut self) -> Vec<Note> {
         match self.steps.pop_front() {
             Some(Step::Kept { records, .. }) => records,
             Some(other) => {
@@ -89,13 +95,13 @@ impl Queue {
     }
 
     /// The next thing that waits for no record any more.
-    pub(super) fn ready(&mut self, now: Moment) -> Option<Ready> {
+    pub(super) fn ready(&mut self, now: Moment) -> Option<Ready<O>> {
         match self.steps.pop_front()? {
             kept @ Step::Kept { .. } => {
                 self.steps.push_front(kept);
                 None
             }
-            Step::Move { order, given } if now.since(given) > valid(order) => Some(Ready::Late(order)),
+            Step::Move { order, given } if now.since(given) > order.valid() => Some(Ready::Late(order)),
             Step::Move { order, .. } => Some(Ready::Move(order)),
             Step::Answer { ticket, reply } => Some(Ready::Answer { ticket, reply }),
             Step::Forget(inspection) => Some(Ready::Forget(inspection)),
@@ -104,11 +110,11 @@ impl Queue {
     }
 
     /// Takes back every movement that has not left and that `protective` contradicts; returns them.
-    pub(super) fn withdraw(&mut self, protective: Order) -> Vec<Order> {
+    pub(super) fn withdraw(&mut self, protective: &O) -> Vec<O> {
         let mut withdrawn = Vec::new();
         self.steps.retain(|step| match step {
-            Step::Move { order, .. } if contradicts(protective, *order) => {
-                withdrawn.push(*order);
+            Step::Move { order, .. } if order.withdrawn_by(protective) => {
+                withdrawn.push(order.clone());
                 false
             }
             Step::Move { .. } | Step::Kept { .. } | Step::Answer { .. } | Step::Forget(_) | Step::Taken(_) => true,
@@ -118,30 +124,36 @@ impl Queue {
 
     /// Whether a close waits that has not left.
     pub(super) fn holds_close(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Move { order: Order::Close { .. }, .. }))
+        self.steps.iter().any(|step| matches!(step, Step::Move { order, .. } if order.closes()))
     }
 
     /// The end: everything that is left, in order.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Step> + '_ {
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Step<O>> + '_ {
         self.steps.drain(..)
     }
 }
 
-const fn valid(order: Order) -> Duration {
-    match order {
-        Order::Close { .. } => CLOSE_VALID,
-        Order::Open => OPEN_VALID,
-        // What takes a movement back is right at any time.
-        Order::CloseOff | Order::Stop => Duration::MAX,
+impl Waits for Order {
+    fn valid(&self) -> Duration {
+        match self {
+            Self::Close { .. } => CLOSE_VALID,
+            Self::Open => OPEN_VALID,
+            // What takes a movement back is right at any time.
+            Self::CloseOff | Self::Stop => Duration::MAX,
+        }
     }
-}
 
-/// Whatever protects takes a waiting close back; a stop takes a waiting opening back as well.
-const fn contradicts(protective: Order, waiting: Order) -> bool {
-    match waiting {
-        Order::Close { .. } => true,
-        Order::Open => matches!(protective, Order::Stop),
-        Order::CloseOff | Order::Stop => false,
+    /// Whatever protects takes a waiting close back; a stop takes a waiting opening back as well.
+    fn withdrawn_by(&self, protective: &Self) -> bool {
+        match self {
+            Self::Close { .. } => true,
+            Self::Open => matches!(protective, Self::Stop),
+            Self::CloseOff | Self::Stop => false,
+        }
+    }
+
+    fn closes(&self) -> bool {
+        matches!(self, Self::Close { .. })
     }
 }
 
@@ -156,14 +168,14 @@ mod tests {
     }
 
     /// A queue whose disk does not answer, with `order` behind its record.
-    fn stalled(order: Order) -> Queue {
+    fn stalled(order: Order) -> Queue<Order> {
         let mut queue = Queue::default();
         queue.push(Step::Kept { ticket: Box::pin(std::future::pending()), records: Vec::new() });
         queue.push(Step::Move { order, given: at(0) });
         queue
     }
 
-    fn orders(queue: &mut Queue, now: Moment) -> Vec<(Order, bool)> {
+    fn orders(queue: &mut Queue<Order>, now: Moment) -> Vec<(Order, bool)> {
         std::iter::from_fn(|| queue.ready(now))
             .filter_map(|ready| match ready {
                 Ready::Move(order) => Some((order, true)),
@@ -186,7 +198,7 @@ mod tests {
         for protective in [Order::CloseOff, Order::Stop, Order::Open] {
             let mut queue = stalled(CLOSE);
             assert!(queue.holds_close());
-            assert_eq!(queue.withdraw(protective), [CLOSE]);
+            assert_eq!(queue.withdraw(&protective), [CLOSE]);
             queue.kept();
             assert!(orders(&mut queue, at(20)).is_empty(), "{protective:?}");
         }
@@ -195,8 +207,8 @@ mod tests {
     #[test]
     fn a_stop_takes_a_waiting_opening_back_and_a_close_off_does_not() {
         let mut queue = stalled(Order::Open);
-        assert_eq!(queue.withdraw(Order::CloseOff), []);
-        assert_eq!(queue.withdraw(Order::Stop), [Order::Open]);
+        assert_eq!(queue.withdraw(&Order::CloseOff), []);
+        assert_eq!(queue.withdraw(&Order::Stop), [Order::Open]);
     }
 
     #[test]

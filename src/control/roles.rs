@@ -6,7 +6,9 @@ use std::sync::Arc;
 use portside_devices::kind::Kind;
 use portside_devices::reading::{Reading, Value};
 
-use crate::config::Config;
+use super::machine::Happening;
+use crate::config::{self, Config};
+use crate::lane::belt::Wire;
 use crate::lane::temperature::{Gauge, Health};
 use crate::lane::{ArmContact, Contact, Event, Presence};
 
@@ -16,6 +18,7 @@ enum Role {
     Sensor(usize),
     Contact(ArmContact),
     Gauge(Gauge),
+    Wire(Wire),
 }
 
 /// Standard points of a barrier that the lane listens to.
@@ -37,6 +40,20 @@ const GAUGES: [(&str, Gauge); 5] = [
     ("temperature", Gauge::Temperature),
 ];
 
+/// Standard points of an X-ray machine or a belt that the lane listens to.
+const DRIVE: [(&str, Wire); 6] = [
+    ("belt_running", Wire::Running),
+    ("belt_reversed", Wire::Reversed),
+    ("interlock", Wire::Interlock),
+    ("xray_on", Wire::Beam),
+    ("fault", Wire::Fault),
+    ("emergency_stop", Wire::EmergencyStop),
+];
+
+/// Standard points of a diverter that the lane listens to.
+const DIVERTER: [(&str, Wire); 3] =
+    [("passing", Wire::Passing), ("diverted", Wire::Diverted), ("fault", Wire::DiverterFault)];
+
 /// Translates readings of devices into events of the lane.
 #[derive(Debug)]
 pub struct Roles {
@@ -50,11 +67,16 @@ impl Roles {
     /// Reads the roles off the lane file.
     pub fn of(config: &Config) -> Self {
         let mut by_device: BTreeMap<usize, BTreeMap<Arc<str>, Role>> = BTreeMap::new();
-        for (number, sensor) in config.gate.sensors.iter().enumerate() {
-            by_device.entry(sensor.device).or_default().insert(sensor.point.clone(), Role::Sensor(number));
-        }
-        for (name, contact) in CONTACTS {
-            by_device.entry(config.gate.arm).or_default().insert(name.into(), Role::Contact(contact));
+        match &config.way {
+            config::Way::Gate(gate) => {
+                for (number, sensor) in gate.sensors.iter().enumerate() {
+                    by_device.entry(sensor.device).or_default().insert(sensor.point.clone(), Role::Sensor(number));
+                }
+                for (name, contact) in CONTACTS {
+                    by_device.entry(gate.arm).or_default().insert(name.into(), Role::Contact(contact));
+                }
+            }
+            config::Way::Belt(belt) => belt_roles(belt, &mut by_device),
         }
         let rules = config.screening();
         let named = |rules: &crate::lane::temperature::Rules| {
@@ -88,18 +110,47 @@ impl Roles {
         role == Some(&Role::Gauge(Gauge::Temperature))
     }
 
-    /// What a reading of `device` tells the lane; `None` when the point means nothing to it.
+    /// What a reading of `device` tells whichever lane this is; `None` when the point means nothing to it.
+    pub fn happening(&self, device: usize, reading: &Reading) -> Option<Happening> {
+        if let Role::Wire(wire) = self.by_device.get(&device)?.get(&reading.point)? {
+            let on = reading.value.as_ref().and_then(Value::as_bool).filter(|_| reading.quality.is_good());
+            return Some(Happening::Wire { wire: *wire, state: state(on) });
+        }
+        match self.event(device, reading)? {
+            Event::Sensor { sensor, presence } => Some(Happening::Sensor { sensor, presence }),
+            Event::Arm { contact, state } => Some(Happening::Arm { contact, state }),
+            Event::Gauge { gauge, value } => Some(Happening::Gauge { gauge, value }),
+            Event::Officer { .. } | Event::Picture(_) | Event::Ordered { .. } | Event::Refused { .. } | Event::Tick => {
+                None
+            }
+        }
+    }
+
+    /// What a reading of `device` tells a gate; `None` when the point means nothing to it.
     pub fn event(&self, device: usize, reading: &Reading) -> Option<Event> {
         let role = *self.by_device.get(&device)?.get(&reading.point)?;
         let on = reading.value.as_ref().and_then(Value::as_bool).filter(|_| reading.quality.is_good());
         Some(match role {
             Role::Sensor(sensor) => Event::Sensor { sensor, presence: presence(on) },
             Role::Contact(contact) => Event::Arm { contact, state: state(on) },
+            Role::Wire(_) => return None,
             Role::Gauge(gauge) => {
                 let value = reading.value.as_ref().and_then(Value::as_f64).filter(|_| reading.quality.is_good());
                 Event::Gauge { gauge, value }
             }
         })
+    }
+}
+
+fn belt_roles(belt: &config::Belt, by_device: &mut BTreeMap<usize, BTreeMap<Arc<str>, Role>>) {
+    for (number, sensor) in belt.sensors.iter().enumerate() {
+        by_device.entry(sensor.device).or_default().insert(sensor.point.clone(), Role::Sensor(number));
+    }
+    let diverter = belt.diverter.as_ref().map(|diverter| diverter.device);
+    let drive = DRIVE.iter().map(|(name, wire)| (belt.drive, *name, *wire));
+    let blade = diverter.into_iter().flat_map(|device| DIVERTER.iter().map(move |(name, wire)| (device, *name, *wire)));
+    for (device, name, wire) in drive.chain(blade) {
+        by_device.entry(device).or_default().entry(name.into()).or_insert(Role::Wire(wire));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::devices::DeviceView;
-use crate::lane::View;
+use super::machine::LaneView;
 
 /// What stays the same for one run.
 #[derive(Clone, Debug, Serialize)]
@@ -35,7 +35,7 @@ pub struct Status {
     #[serde(rename = "about")]
     pub words: LaneWords,
     /// The lane.
-    pub lane: View,
+    pub lane: LaneView,
     /// The devices.
     pub devices: Vec<DeviceView>,
 }

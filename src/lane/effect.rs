@@ -109,3 +109,16 @@ pub enum Effect<O = Order> {
         inspection: Arc<str>,
     },
 }
+
+impl<O> Effect<O> {
+    /// The same with its order worded otherwise.
+    pub fn map<P>(self, word: impl FnOnce(O) -> P) -> Effect<P> {
+        match self {
+            Self::Record(note) => Effect::Record(note),
+            Self::Move(order) => Effect::Move(word(order)),
+            Self::Protect(order) => Effect::Protect(word(order)),
+            Self::Answer { ticket, answer } => Effect::Answer { ticket, answer },
+            Self::Forget { inspection } => Effect::Forget { inspection },
+        }
+    }
+}

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Config, Connection};
+use crate::config::Config;
 use crate::control::Scan;
 use crate::field::folder::FolderEvent;
 use crate::field::{self, LinkState};
@@ -20,7 +20,7 @@ pub(super) fn watch_folders(
     stop: &CancellationToken,
 ) {
     for (number, device) in config.devices.iter().enumerate() {
-        let Connection::Folder(dir) = &device.connection else { continue };
+        let Some(dir) = device.folder() else { continue };
         let (events, incoming) = mpsc::channel(2);
         let (id, decoder) = (device.id.shared(), field::decoder::Decoder::default());
         tokio::spawn(field::folder::watch(id, dir.clone(), decoder, clock, events, stop.clone()));

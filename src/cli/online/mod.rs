@@ -16,7 +16,7 @@ use portside_devices::reading::Value;
 
 use self::look::Target;
 use crate::clock::Clock;
-use crate::config::{Config, Connection};
+use crate::config::Config;
 use crate::diagnose::{Cause, Expectation, History, Shown, Sight, causes, contacts, folder, seen, shown, watched};
 use crate::field::medium::Medium;
 use crate::field::touch::Touch;
@@ -92,7 +92,7 @@ pub async fn touch(config: &Config, args: &OnlineArgs) -> Vec<Found> {
         }
     }
     for (place, device) in config.devices.iter().enumerate() {
-        if let Connection::Folder(dir) = &device.connection {
+        if let Some(dir) = device.folder() {
             let found = look::folder_at(dir, true, Clock::start());
             let causes = folder::causes(&found);
             by_device.insert(place, Found { id: device.id.shared(), what: What::Folder(found), causes });

@@ -37,7 +37,9 @@ pub(super) struct Draft {
     pub(super) interval: Option<Placed<Duration>>,
     timeout: Option<Duration>,
     camera: camera::Keys,
-    /// The gate or the station needs it.
+    /// Where the pictures of an X-ray machine with control points arrive.
+    images: Option<PathBuf>,
+    /// The gate, the belt or the station needs it.
     pub(super) used: bool,
 }
 
@@ -118,8 +120,9 @@ fn draft(table: Placed<DeviceTable>, buses: &mut [Bus], on: &mut Settling<'_>) -
     let reach = table.address.as_ref().and_then(|address| reach(address, kind, buses, on));
     fit(&table, reach.as_ref(), &span, on);
     let camera = camera::keys(&table, on);
-    let polled = !matches!(kind, Some(DeviceKind::Xray | DeviceKind::Camera));
-    let name = table.profile.as_ref().filter(|_| polled);
+    let folder = matches!(reach.as_ref().map(|reach| &reach.value), Some(Reach::Folder(_)));
+    let images = table.images.as_ref().and_then(|address| images(address, table.kind.as_ref(), folder, on));
+    let name = table.profile.as_ref().filter(|_| !folder && kind != Some(DeviceKind::Camera));
     let profile = name.and_then(|name| profile(name, table.kind.as_ref(), on));
     if let (Some(reach), Some(profile)) = (&reach, &profile) {
         protocol(reach, profile, on);
@@ -138,9 +141,47 @@ fn draft(table: Placed<DeviceTable>, buses: &mut [Bus], on: &mut Settling<'_>) -
         reach,
         profile,
         interval: Some(interval),
+        images,
         timeout: Some(table.timeout.map_or(TIMEOUT, |timeout| timeout.value.0)),
         camera,
         used: false,
+    }
+}
+
+/// The folder of an X-ray machine whose control points are elsewhere.
+fn images(
+    address: &Placed<Address>,
+    kind: Option<&Placed<DeviceKind>>,
+    folder: bool,
+    on: &mut Settling<'_>,
+) -> Option<PathBuf> {
+    let span = address.span.clone();
+    if let Some(kind) = kind.filter(|kind| kind.value != DeviceKind::Xray) {
+        let message = format!("a device of kind `{}` has no `images`", kind.value.word());
+        on.faults
+            .add(codes::CLASH, span, message, "only an X-ray machine makes pictures")
+            .aside(kind.span.clone(), "the kind");
+        return None;
+    }
+    if folder {
+        let label = "expected control points at `address`";
+        on.faults.add(codes::CLASH, span, "the address is a folder already", label).help("remove `images`");
+        return None;
+    }
+    let Address::File(dir) = &address.value else {
+        on.faults.add(codes::CLASH, span, "pictures come from a folder", "expected file:///FOLDER");
+        return None;
+    };
+    folder_is_there(dir, &address.span, on);
+    Some(dir.clone())
+}
+
+fn folder_is_there(dir: &std::path::Path, span: &Range<usize>, on: &mut Settling<'_>) {
+    if !dir.is_dir() {
+        let label = "no such folder on this machine";
+        on.faults
+            .add(codes::NOT_THERE_YET, span.clone(), format!("{} is not there", dir.display()), label)
+            .help("create it, or mount the share of the X-ray machine there");
     }
 }
 
@@ -184,12 +225,7 @@ fn reach(
             Reach::Camera(camera::recording(path, &address.span, on))
         }
         Address::File(dir) => {
-            if !dir.is_dir() {
-                let label = "no such folder on this machine";
-                on.faults
-                    .add(codes::NOT_THERE_YET, address.span.clone(), format!("{} is not there", dir.display()), label)
-                    .help("create it, or mount the share of the X-ray machine there");
-            }
+            folder_is_there(dir, &address.span, on);
             Reach::Folder(dir.clone())
         }
     };
@@ -253,7 +289,7 @@ fn fit(table: &DeviceTable, reach: Option<&Placed<Reach>>, header: &Range<usize>
         let fits = match reach.value {
             Reach::Folder(_) => xray,
             Reach::Camera(_) => camera,
-            Reach::Unit { .. } | Reach::Line(_) | Reach::Refused(_) => !xray && !camera,
+            Reach::Unit { .. } | Reach::Line(_) | Reach::Refused(_) => !camera && (!xray || table.profile.is_some()),
         };
         if !fits {
             let expected = match (xray, camera) {
@@ -267,7 +303,8 @@ fn fit(table: &DeviceTable, reach: Option<&Placed<Reach>>, header: &Range<usize>
                 .aside(kind.span.clone(), "the kind");
         }
     }
-    if xray || camera {
+    let watched = matches!(reach.map(|reach| &reach.value), Some(Reach::Folder(_)) | None);
+    if (xray && watched) || camera {
         let extra = [
             table.profile.as_ref().map(|key| ("profile", key.span.clone())),
             table.interval.as_ref().filter(|_| xray).map(|key| ("interval", key.span.clone())),
@@ -279,7 +316,7 @@ fn fit(table: &DeviceTable, reach: Option<&Placed<Reach>>, header: &Range<usize>
             let message = format!("a device of kind `{word}` has no `{key}`");
             on.faults.add(codes::CLASH, span, message, label).help("remove it");
         }
-    } else if !table.given.contains(&"profile") {
+    } else if !xray && !table.given.contains(&"profile") {
         let message = format!("the {word} has no `profile`");
         on.faults
             .add(codes::MISSING, header.clone(), message, "`profile` is required")
@@ -353,7 +390,7 @@ pub(super) fn unused(devices: &[Draft], on: &mut Settling<'_>) {
             on.faults.add(codes::NOT_HERE, id.span.clone(), message, "expected one barrier, the `arm` of [gate]");
         } else if !kind.value.stands_alone() {
             let message = format!("nothing uses device `{}`", id.value);
-            on.faults.add(codes::UNUSED, id.span.clone(), message, "neither [gate] nor [[station]] names it");
+            on.faults.add(codes::UNUSED, id.span.clone(), message, "neither [gate], [belt] nor [[station]] names it");
         }
     }
 }
@@ -436,7 +473,8 @@ pub(super) fn finish(drafts: Vec<Draft>) -> Option<(Vec<Device>, Vec<Link>)> {
                 Connection::Modbus(OnModbus { link, unit, profile, interval, timeout: draft.timeout? })
             }
         };
-        devices.push(Device { name: draft.name.unwrap_or_else(|| id.shared()), id, connection });
+        let name = draft.name.unwrap_or_else(|| id.shared());
+        devices.push(Device { name, id, connection, images: draft.images });
     }
     Some((devices, links))
 }

@@ -174,10 +174,11 @@ fn sensor(table: SensorTable, devices: &mut [Draft], on: &mut Settling<'_>) -> O
 }
 
 /// The point, if it is one that can say whether something stands there.
-fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Option<Arc<str>> {
+pub(super) fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Option<Arc<str>> {
     let PointName { device: id, point: name } = &at.value;
     let kind = device.kind.as_ref()?;
-    if matches!(kind.value, DeviceKind::Xray | DeviceKind::Camera) {
+    let watched = kind.value == DeviceKind::Xray && device.profile.is_none();
+    if watched || kind.value == DeviceKind::Camera {
         let message = format!("`{id}` has no points");
         let what = if kind.value == DeviceKind::Xray { "an X-ray machine" } else { "a camera" };
         let label = format!("{what} gives pictures, expected an input");

@@ -1,5 +1,6 @@
 //! Judges what the sections of a lane file say of each other, and turns them into a [`Config`].
 
+mod belt;
 mod bus;
 mod camera;
 mod device;
@@ -13,11 +14,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::checked::{Agency, Config, Lane, Review, Store};
+use super::checked::{Agency, Config, Lane, Review, Store, Way};
 use super::choice::Traffic;
 use super::codes::{self, Code};
 use super::faults::{Faults, Placed};
-use super::file::{AgencyTable, LaneFile, LaneTable, ReviewTable, StoreTable};
+use super::file::{AgencyTable, BeltTable, GateTable, LaneFile, LaneTable, ReviewTable, StoreTable};
 use super::profiles::Profiles;
 use super::value::Id;
 
@@ -43,7 +44,8 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
         empty(list.span.clone(), "device", on);
     }
     let mut devices = device::drafts(file.device.map(|list| list.value).unwrap_or_default(), buses, on);
-    let gate = file.gate.and_then(|gate| gate::gate(gate, &mut devices, on));
+    let traffic = file.lane.as_ref().and_then(|lane| lane.value.traffic.as_ref());
+    let way = way(traffic, file.gate, file.belt, file.lane.as_ref().map(|lane| &lane.span), &mut devices, on);
     let station = file.station.and_then(|list| station::station(list, agencies.as_deref(), &mut devices, on));
     let temperature =
         file.temperature.map(|table| temperature::temperature(table, agencies.as_deref(), &mut devices, on));
@@ -69,7 +71,7 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
         devices,
         station: station?,
         review: review?,
-        gate: gate?,
+        way: way?,
         temperature: match temperature {
             Some(rules) => Some(rules?),
             None => None,
@@ -78,14 +80,61 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
     })
 }
 
+/// The gate of a lane for vehicles, or the belt of one for baggage or parcels.
+fn way(
+    traffic: Option<&Placed<Traffic>>,
+    gate: Option<Placed<GateTable>>,
+    belt: Option<Placed<BeltTable>>,
+    lane: Option<&std::ops::Range<usize>>,
+    devices: &mut [device::Draft],
+    on: &mut Settling<'_>,
+) -> Option<Way> {
+    let rides = traffic.is_some_and(|traffic| matches!(traffic.value, Traffic::Baggage | Traffic::Parcel));
+    let extra = if rides { gate.as_ref().map(|at| &at.span) } else { belt.as_ref().map(|at| &at.span) };
+    if let (Some(extra), Some(traffic)) = (extra, traffic) {
+        let (has, needs) = if rides { ("[gate]", "[belt]") } else { ("[belt]", "[gate]") };
+        let message = format!("a lane for traffic `{}` has a {has}", traffic.value.word());
+        on.faults
+            .add(codes::CLASH, extra.clone(), message, format!("expected a {needs} instead"))
+            .aside(traffic.span.clone(), "the traffic");
+    }
+    let belt = if rides || gate.is_none() { belt } else { None };
+    match (belt, gate) {
+        (Some(belt), _) => belt::belt(belt, devices, on).map(Way::Belt),
+        (None, Some(gate)) if !rides => gate::gate(gate, devices, on).map(Way::Gate),
+        (None, gate) => {
+            if gate.is_none() {
+                let needs = if rides { "belt" } else { "gate" };
+                on.faults
+                    .add(
+                        codes::MISSING,
+                        lane.map_or(0..0, Clone::clone),
+                        format!("the lane file has no [{needs}]"),
+                        format!("[{needs}] is required"),
+                    )
+                    .help(format!(
+                        "`portside init {}` writes one to compare with",
+                        if rides { "baggage" } else { "gate" }
+                    ));
+            }
+            None
+        }
+    }
+}
+
 fn lane(table: Placed<LaneTable>, on: &mut Settling<'_>) -> Option<Lane> {
     let table = table.value;
     if let Some(traffic) = &table.traffic {
         match traffic.value {
-            Traffic::Vehicle => {}
-            Traffic::Baggage | Traffic::Parcel | Traffic::Person => {
+            Traffic::Vehicle | Traffic::Baggage | Traffic::Parcel => {}
+            Traffic::Person => {
                 let message = format!("lanes for traffic `{}` are not in this version", traffic.value.word());
-                on.faults.add(codes::NOT_HERE, traffic.span.clone(), message, "expected \"vehicle\"");
+                on.faults.add(
+                    codes::NOT_HERE,
+                    traffic.span.clone(),
+                    message,
+                    "expected \"vehicle\", \"baggage\" or \"parcel\"",
+                );
             }
         }
     }

@@ -66,9 +66,7 @@ async fn a_technician_reads_every_point_and_writes_what_moves_nothing() {
     assert_eq!(write(&lamp, "on", &[]).status.code(), Some(2), "nobody can be asked here");
     assert!(!relay(&bench));
 
-    site::until("the lamp's link is up", || {
-        daemon.status().filter(|status| status["devices"][1]["state"] == "good")
-    });
+    site::until("the lamp's link is up", || daemon.status().filter(|status| status["devices"][1]["state"] == "good"));
     let done = write(&lamp, "on", &["--yes"]);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     assert!(relay(&bench), "the relay is on once the call says so");
@@ -76,7 +74,10 @@ async fn a_technician_reads_every_point_and_writes_what_moves_nothing() {
 
     let records = journal::records(&store(dir.path()));
     let told: Vec<_> = records.iter().filter(|record| record.kind().starts_with("audit.point_")).collect();
-    assert_eq!(told.iter().map(|record| record.kind()).collect::<Vec<_>>(), ["audit.point_write", "audit.point_written"]);
+    assert_eq!(
+        told.iter().map(|record| record.kind()).collect::<Vec<_>>(),
+        ["audit.point_write", "audit.point_written"]
+    );
     assert_eq!(told[1].data()["outcome"], "written");
     assert_eq!(told[0].data()["officer"], "7");
 }

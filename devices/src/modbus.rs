@@ -407,12 +407,7 @@ mod tests {
     }
 
     fn requests() -> impl Strategy<Value = Request> {
-        let tables = prop_oneof![
-            Just(Table::Coil),
-            Just(Table::Discrete),
-            Just(Table::Holding),
-            Just(Table::Input)
-        ];
+        let tables = prop_oneof![Just(Table::Coil), Just(Table::Discrete), Just(Table::Holding), Just(Table::Input)];
         prop_oneof![
             (tables, any::<u16>(), 1_u16..125).prop_map(|(table, start, count)| read(table, start, count)),
             (any::<u16>(), proptest::collection::vec(any::<bool>(), 1..100))

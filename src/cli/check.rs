@@ -14,9 +14,11 @@ use crate::lane::DeskRole;
 
 /// Says everything that is wrong with a lane file and its profiles, or what the lane will do.
 #[derive(Debug, Parser)]
-#[command(after_help = "Examples:\n  portside check -c lane.toml\n  portside check -c lane.toml --online --expect arm.opened=on\n  \
+#[command(
+    after_help = "Examples:\n  portside check -c lane.toml\n  portside check -c lane.toml --online --expect arm.opened=on\n  \
     portside check --explain E0211\n\nExit status: 0 the daemon can run it (and with --online every device reads well), \
-    1 a device does not read well, 2 the lane file is faulty.")]
+    1 a device does not read well, 2 the lane file is faulty."
+)]
 pub struct Args {
     /// The lane file
     #[arg(short, long, value_name = "FILE", default_value = "/etc/portside/lane.toml")]

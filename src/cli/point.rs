@@ -25,9 +25,11 @@ const WATCH_EVERY: Duration = Duration::from_millis(250);
 
 /// `portside point`
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  portside point list\n  portside point read arm.opened\n  portside point watch arm\n  \
+#[command(
+    after_help = "Examples:\n  portside point list\n  portside point read arm.opened\n  portside point watch arm\n  \
     portside point write lamp.red on --agency customs --officer 7\n  portside point read arm -c lane.toml\n\n\
-    With -c, and no daemon running, the devices are read directly. Writing goes through the daemon alone.")]
+    With -c, and no daemon running, the devices are read directly. Writing goes through the daemon alone."
+)]
 pub(super) struct PointArgs {
     #[command(subcommand)]
     what: PointCall,

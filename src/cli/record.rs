@@ -122,7 +122,11 @@ async fn record(args: &RecordArgs, medium: &Medium, recorder: &Recorder) -> io::
 }
 
 /// Passes bytes both ways until either side ends. An error is one of the tape; one of a side is its end.
-async fn between<N: AsyncRead + AsyncWrite + Unpin>(mut near: N, medium: &Medium, recorder: &Recorder) -> io::Result<()> {
+async fn between<N: AsyncRead + AsyncWrite + Unpin>(
+    mut near: N,
+    medium: &Medium,
+    recorder: &Recorder,
+) -> io::Result<()> {
     let mut far = match wire::open(medium, CONNECT).await {
         Ok(far) => far,
         Err(words) => {

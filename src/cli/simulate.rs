@@ -85,7 +85,8 @@ fn profile(kind: &str) -> Result<Arc<Profile>, String> {
     let library = Library::shipped();
     let of_kind = || library.names().filter(|name| name.split('/').next() == Some(kind));
     let sound = |name: &str| library.get(name).and_then(Result::ok);
-    let simulated = |name: &&str| sound(name).is_some_and(|profile| profile.points.iter().any(|at| at.register().is_some()));
+    let simulated =
+        |name: &&str| sound(name).is_some_and(|profile| profile.points.iter().any(|at| at.register().is_some()));
     let generic = of_kind().filter(simulated).find(|name| name.contains("generic"));
     let name = if kind.contains('/') { Some(kind) } else { generic.or_else(|| of_kind().find(simulated)) };
     name.and_then(sound).ok_or_else(|| {
@@ -172,7 +173,8 @@ async fn act(bench: &Bench, unit: u8, line: &Line) {
 }
 
 async fn replay(args: &SimulateArgs) -> Result<(), (u8, String)> {
-    let path = args.tape.as_ref().ok_or_else(|| wrong("say which tape: portside simulate replay FILE --listen ADDR"))?;
+    let path =
+        args.tape.as_ref().ok_or_else(|| wrong("say which tape: portside simulate replay FILE --listen ADDR"))?;
     let size = std::fs::metadata(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?.len();
     if size > tape::SIZE_MAX as u64 {
         return Err(wrong(format!("{} has {size} bytes, more than {}", path.display(), tape::SIZE_MAX)));
@@ -207,7 +209,8 @@ async fn play<W: AsyncRead + AsyncWrite + Unpin>(mut wire: W, mut replay: Replay
     let clock = Clock::start();
     let (mut buffer, mut said) = ([0; 512], 0);
     loop {
-        let next = replay.unasked().get(said).map(|(after, _)| clock.until(portside_devices::moment::Moment::START + *after));
+        let next =
+            replay.unasked().get(said).map(|(after, _)| clock.until(portside_devices::moment::Moment::START + *after));
         let wait = async {
             match next {
                 Some(wait) => tokio::time::sleep(wait).await,

@@ -115,10 +115,19 @@ impl Points {
             let board = devices.links.get(at.link).map(|link| link.stats().board());
             let lost = devices.views.get(at.index).is_none_or(|view| view.health.state == DeviceState::Lost);
             let points = at.profile.points.iter().enumerate();
-            for (index, described) in points.filter(|(_, described)| point.is_none_or(|point| &*described.name == point)) {
+            for (index, described) in
+                points.filter(|(_, described)| point.is_none_or(|point| &*described.name == point))
+            {
                 let newest = board.and_then(|board| board.newest(at.index, index));
                 let writable = self.may_write(at, index);
-                found.push(point_now(&at.id, described, newest, if lost { Answering::No } else { Answering::Yes }, now, writable));
+                found.push(point_now(
+                    &at.id,
+                    described,
+                    newest,
+                    if lost { Answering::No } else { Answering::Yes },
+                    now,
+                    writable,
+                ));
             }
         }
         Ok(found)
@@ -137,7 +146,9 @@ impl Points {
         let here = place(at, point);
         for other in &self.devices {
             for twin in &other.profile.points {
-                if let (Some(verb), true) = (guarded(&other.profile, twin), here.is_some() && place(other, twin) == here) {
+                if let (Some(verb), true) =
+                    (guarded(&other.profile, twin), here.is_some() && place(other, twin) == here)
+                {
                     return Err(format!("it is the terminal of `{}.{}`: {verb}", other.id, twin.name));
                 }
             }

@@ -181,10 +181,15 @@ impl Hall {
     fn place(&self, call: &Call) -> Result<OwnedSemaphorePermit, &'static str> {
         let (places, what) = match call {
             call if call::reads(call) => (&self.readers, "too many callers read the journal"),
-            Call::Act { .. } | Call::WritePoint { .. } => (&self.actors, "too many callers wait for their acts to be on disk"),
-            Call::Status | Call::Points { .. } | Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify => {
-                (&self.lookers, "too many callers look at the lane")
+            Call::Act { .. } | Call::WritePoint { .. } => {
+                (&self.actors, "too many callers wait for their acts to be on disk")
             }
+            Call::Status
+            | Call::Points { .. }
+            | Call::Records { .. }
+            | Call::Inspection { .. }
+            | Call::Recent { .. }
+            | Call::Verify => (&self.lookers, "too many callers look at the lane"),
         };
         places.clone().try_acquire_owned().map_err(|_| what)
     }

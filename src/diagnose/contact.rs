@@ -63,7 +63,8 @@ pub fn seen(profile: &Profile, expected: &[&Expectation], values: &Values<'_>) -
     {
         // Exactly one limit is on, and it is the one at the other end.
         let open = (&*at.point == "opened") == (at.value == Value::Bool(true));
-        let words = if open { "you see the arm open, and `closed` is on" } else { "you see it closed, and `opened` is on" };
+        let words =
+            if open { "you see the arm open, and `closed` is on" } else { "you see it closed, and `opened` is on" };
         return vec![Cause::SwappedLimits(words.to_owned())];
     }
     wrong.into_iter().map(|at| disagreement(profile, at, values[&*at.point])).collect()
@@ -72,7 +73,9 @@ pub fn seen(profile: &Profile, expected: &[&Expectation], values: &Values<'_>) -
 fn disagreement(profile: &Profile, at: &Expectation, read: &Value) -> Cause {
     let point = at.point.to_string();
     match (&at.value, profile.point(&at.point)) {
-        (Value::Bool(_), _) | (_, None) => Cause::Inverted { point, seen: at.value.to_string(), read: read.to_string() },
+        (Value::Bool(_), _) | (_, None) => {
+            Cause::Inverted { point, seen: at.value.to_string(), read: read.to_string() }
+        }
         (Value::Int(_) | Value::Float(_) | Value::Text(_), Some(described)) => {
             Cause::NotAsSeen { point, seen: with_unit(described, &at.value), read: with_unit(described, read) }
         }
@@ -128,7 +131,8 @@ pub fn watched(profile: &Profile, history: &History, seconds: u64) -> Vec<Cause>
     }
     for (index, changes) in &history.changes {
         let point = &profile.points[*index];
-        if let ([(_, value)], PollClass::Fast | PollClass::Normal, false) = (&changes[..], point.poll, point.writable()) {
+        if let ([(_, value)], PollClass::Fast | PollClass::Normal, false) = (&changes[..], point.poll, point.writable())
+        {
             found.push(Cause::Stuck { point: point.name.to_string(), seconds, value: with_unit(point, value) });
         }
     }
@@ -160,13 +164,17 @@ mod tests {
         assert_eq!(judged(&[], true, true), [Cause::BothLimits]);
         assert_eq!(judged(&["arm.closed=on"], false, true), []);
         for told in ["arm.closed=on", "arm.opened=off"] {
-            assert!(matches!(&judged(&[told], true, false)[..], [Cause::SwappedLimits(words)] if words.contains("closed")));
+            assert!(
+                matches!(&judged(&[told], true, false)[..], [Cause::SwappedLimits(words)] if words.contains("closed"))
+            );
         }
     }
 
     #[test]
     fn an_input_that_reads_the_opposite_of_what_is_seen_is_inverted_or_stuck() {
-        assert!(matches!(&judged(&["arm.di3=off"], false, true)[..], [Cause::Inverted { point, .. }] if point == "di3"));
+        assert!(
+            matches!(&judged(&["arm.di3=off"], false, true)[..], [Cause::Inverted { point, .. }] if point == "di3")
+        );
         assert!("di3=off".parse::<Expectation>().is_err() && "arm.di3".parse::<Expectation>().is_err());
     }
 

@@ -23,7 +23,10 @@ pub fn causes(sight: &Sight) -> Vec<Cause> {
         found.push(Cause::TwoAnswer(sight.unit));
     }
     found.extend(identity(sight));
-    let wrong_model = found.iter().any(|cause| matches!(cause, Cause::WrongModel { .. }));
+    if found.iter().any(|cause| matches!(cause, Cause::WrongModel { .. })) {
+        // What another model has at these addresses says nothing.
+        return found;
+    }
     let mut shifted = false;
     for (place, read) in sight.reads.iter().enumerate() {
         let cause = refused(sight, place, read).or_else(|| broken(sight, read));
@@ -31,7 +34,7 @@ pub fn causes(sight: &Sight) -> Vec<Cause> {
         shifted |= matches!(cause, Some(Cause::Shifted { .. }));
         found.extend(cause.filter(|cause| !told(&found, cause)));
     }
-    if !wrong_model && !shifted {
+    if !shifted {
         for place in 0..sight.reads.len() {
             found.extend(values(sight, place));
         }
@@ -47,7 +50,8 @@ fn values(sight: &Sight, place: usize) -> Vec<Cause> {
         values.iter().flat_map(|value| value_causes(&sight.profile.points[value.index], value)).collect()
     };
     let found = judge(&read.answer);
-    let unexplained = found.iter().any(|cause| matches!(cause, Cause::Implausible { .. } | Cause::NoMeasurement { .. }));
+    let unexplained =
+        found.iter().any(|cause| matches!(cause, Cause::Implausible { .. } | Cause::NoMeasurement { .. }));
     let of_this = sight.more.shifts.iter().filter(|(of, ..)| *of == place && unexplained);
     let mut explain = of_this.filter(|(.., answer)| {
         answer.is_data() && judge(answer).is_empty() && !shown(&sight.profile, &read.block, answer).is_empty()
@@ -88,7 +92,10 @@ fn line(sight: &Sight) -> Option<Cause> {
         return Some(Cause::SerialFrames);
     }
     if let Some(answers) = &more.setting {
-        return Some(Cause::OtherSetting { configured: port_setting(sight).unwrap_or_default(), answers: answers.clone() });
+        return Some(Cause::OtherSetting {
+            configured: port_setting(sight).unwrap_or_default(),
+            answers: answers.clone(),
+        });
     }
     if let Some(took) = more.late {
         return Some(Cause::Late { allowed_ms: sight.timeout.as_millis(), took_ms: took.as_millis() });
@@ -283,7 +290,10 @@ mod tests {
         let mut sight = sight(&words(&[9_000]), More { models: vec!["io/other".into()], ..More::default() });
         sight.identity = Some(answer(words(&[8])));
         let found = causes(&sight);
-        assert!(matches!(&found[..], [Cause::WrongModel { found: 8, known, .. }] if known == &["`io/other`"]), "{found:?}");
+        assert!(
+            matches!(&found[..], [Cause::WrongModel { found: 8, known, .. }] if known == &["`io/other`"]),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -36,8 +36,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use medium::Medium;
 pub use board::{Board, Newest};
+use medium::Medium;
 pub use stats::{LinkFigures, LinkStats};
 
 use crate::clock::Clock;

@@ -186,7 +186,8 @@ mod tests {
             assert_eq!(parse(text), Ok(Some(line)), "{text}");
         }
         assert_eq!(parse("  # only a comment"), Ok(None));
-        for wrong in ["st di3 on", "set di3", "fault", "fault late", "fault silent x", "fault silent 1 2", "word a 1 1"] {
+        for wrong in ["st di3 on", "set di3", "fault", "fault late", "fault silent x", "fault silent 1 2", "word a 1 1"]
+        {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -167,7 +167,8 @@ impl Replay {
         if let Some(mut exchange) = found.and_then(|place| self.exchanges.remove(place)) {
             let transaction = [self.heard[0], *self.heard.get(1).unwrap_or(&0)];
             self.heard.clear();
-            let came = exchange.came.iter().map(|(after, bytes)| (*after, renumbered(bytes, &exchange.sent, transaction)));
+            let came =
+                exchange.came.iter().map(|(after, bytes)| (*after, renumbered(bytes, &exchange.sent, transaction)));
             let came = came.collect();
             // The same question again gets what it got the next time, and from the beginning once that was all.
             exchange.sent.shrink_to_fit();
@@ -183,7 +184,9 @@ impl Replay {
 
 /// True for a Modbus TCP frame, whose first two bytes count and differ at each asking.
 fn is_tcp(bytes: &[u8]) -> bool {
-    bytes.len() >= 8 && bytes[2..4] == [0, 0] && usize::from(u16::from_be_bytes([bytes[4], bytes[5]])) == bytes.len() - 6
+    bytes.len() >= 8
+        && bytes[2..4] == [0, 0]
+        && usize::from(u16::from_be_bytes([bytes[4], bytes[5]])) == bytes.len() - 6
 }
 
 fn whole(bytes: &[u8]) -> bool {
@@ -198,7 +201,8 @@ fn same(recorded: &[u8], heard: &[u8]) -> bool {
 }
 
 fn begins(recorded: &[u8], heard: &[u8]) -> bool {
-    recorded.starts_with(heard) || is_tcp(recorded) && recorded.len() > heard.len() && heard.len() <= 2
+    recorded.starts_with(heard)
+        || is_tcp(recorded) && recorded.len() > heard.len() && heard.len() <= 2
         || is_tcp(recorded) && heard.len() > 2 && recorded[2..].starts_with(&heard[2..])
 }
 

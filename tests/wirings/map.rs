@@ -70,7 +70,8 @@ pub(crate) async fn known_model(_: PathBuf) -> Scene {
 }
 
 pub(crate) async fn no_address(_: PathBuf) -> Scene {
-    let changes = [("address = 10", "address = 110"), ("address = 12", "address = 112"), ("address = 13", "address = 113")];
+    let changes =
+        [("address = 10", "address = 110"), ("address = 12", "address = 112"), ("address = 13", "address = 113")];
     Scene::meter(meter(3, &changes), 3, "degraded").await
 }
 

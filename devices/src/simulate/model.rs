@@ -262,9 +262,8 @@ mod tests {
     use crate::reading::Quality;
 
     fn model(points: &str) -> Model {
-        let text = format!(
-            "kind = \"io\"\nvendor = \"T\"\nmodel = \"T\"\nprotocol = \"modbus\"\nsource = \"test\"\n{points}"
-        );
+        let text =
+            format!("kind = \"io\"\nvendor = \"T\"\nmodel = \"T\"\nprotocol = \"modbus\"\nsource = \"test\"\n{points}");
         Model::new(Arc::new(Profile::parse("io/test", &text).expect("profile")), 1)
     }
 

@@ -48,7 +48,7 @@ pub(crate) async fn look(medium: &Medium, targets: &[Target], library: &Library)
     let alive: Vec<(u8, Arc<str>)> = sights
         .iter()
         .zip(targets)
-        .filter(|(sight, _)| sight.reads.iter().any(|read| read.answer.is_answer()))
+        .filter(|(sight, _)| sight.reads.iter().any(|read| read.answer.is_answer() && !by_gateway(&read.answer)))
         .map(|(sight, target)| (sight.unit, target.id.clone()))
         .collect();
     for sight in &mut sights {
@@ -128,12 +128,19 @@ fn by_gateway(answer: &Answer) -> bool {
 
 /// The device is silent or not understood: who else is there?
 async fn search(touch: &mut Touch, sight: &mut Sight, alive: &[(u8, Arc<str>)]) {
-    let Some((table, start, count)) = sight.reads.first().map(|read| (read.block.table, read.block.start, read.block.count))
+    let Some((table, start, count)) =
+        sight.reads.first().map(|read| (read.block.table, read.block.start, read.block.count))
     else {
         return;
     };
     let understood = |outcome: &Outcome| matches!(outcome, Outcome::Silence | Outcome::Answer(_) | Outcome::Part);
     if sight.reads.iter().all(|read| understood(&read.answer.outcome)) {
+        // A slow device may still have earlier requests of the old connection before it.
+        touch.close();
+        match Touch::open(&sight.medium, CONNECT).await {
+            Ok(fresh) => *touch = fresh,
+            Err(_) => return,
+        }
         let late = touch.read(sight.unit, table, start, count, LATE).await;
         if late.is_answer() && !by_gateway(&late) {
             sight.more.late = Some(late.took);
@@ -143,10 +150,11 @@ async fn search(touch: &mut Touch, sight: &mut Sight, alive: &[(u8, Arc<str>)]) 
         let known: Vec<u8> = alive.iter().map(|(unit, _)| *unit).chain([sight.unit]).collect();
         for unit in LIKELY.into_iter().filter(|unit| !known.contains(unit) && fits(&sight.medium, *unit)) {
             let answer = touch.read(unit, table, start, count, sight.timeout.min(SWEEP)).await;
-            if answer.is_answer() && !by_gateway(&answer) {
-                sight.more.units.push((unit, None));
-            }
+            let there = answer.is_answer() && !by_gateway(&answer);
+            let late = touch.late().filter(|late| !known.contains(late));
+            sight.more.units.extend(there.then_some(unit).into_iter().chain(late).map(|unit| (unit, None)));
         }
+        sight.more.units.dedup();
     }
     if !sight.more.units.is_empty() {
         return;
@@ -231,7 +239,8 @@ const fn sibling(table: Table) -> Table {
 
 /// Names of the known profiles whose identity the unit has.
 pub(crate) async fn models(touch: &mut Touch, unit: u8, library: &Library, limit: Duration) -> Vec<Arc<str>> {
-    let names = library.names().filter_map(|name| Some((Arc::<str>::from(name), library.get(name)?.ok()?.identify.clone()?)));
+    let names =
+        library.names().filter_map(|name| Some((Arc::<str>::from(name), library.get(name)?.ok()?.identify.clone()?)));
     let known: Vec<(Arc<str>, Identify)> = names.collect();
     let mut places: Vec<(Table, u16)> = known.iter().map(|(_, identify)| (identify.table, identify.address)).collect();
     places.sort_unstable();

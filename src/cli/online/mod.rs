@@ -114,8 +114,7 @@ fn judge_contacts(found: &mut Found, expected: &[Expectation]) {
     let What::Modbus(sight) = &found.what else { return };
     let name = |shown: &Shown| &*sight.profile.points[shown.index].name;
     let good = points.iter().filter(|shown| shown.quality.is_good());
-    let values: BTreeMap<&str, &Value> =
-        good.filter_map(|shown| Some((name(shown), shown.value.as_ref()?))).collect();
+    let values: BTreeMap<&str, &Value> = good.filter_map(|shown| Some((name(shown), shown.value.as_ref()?))).collect();
     let of_this: Vec<&Expectation> = expected.iter().filter(|at| at.device == found.id).collect();
     let mut more = contacts(&sight.profile, &values);
     more.extend(seen(&sight.profile, &of_this, &values));

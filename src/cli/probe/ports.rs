@@ -37,7 +37,9 @@ pub(super) fn run(json: bool) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if found.is_empty() {
-        println!("no serial port on this machine: is the adapter plugged in? (`dmesg | tail` says what the kernel saw)");
+        println!(
+            "no serial port on this machine: is the adapter plugged in? (`dmesg | tail` says what the kernel saw)"
+        );
     }
     for port in &found {
         // A lane file names what does not change when the next adapter is plugged in.

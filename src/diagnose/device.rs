@@ -162,15 +162,18 @@ fn foreign(sight: &Sight, answer: &Answer) -> Cause {
     }
     let text = String::from_utf8_lossy(&answer.bytes);
     let first: String = text.lines().next().unwrap_or_default().chars().take(40).collect();
-    Cause::NotModbus(match &text {
-        text if text.starts_with("HTTP/") || text.contains("<html") => "a web server".to_owned(),
-        text if text.starts_with("SSH-") => format!("an SSH server ({})", first.trim_end()),
-        text if text.starts_with("RTSP/") => "a camera (RTSP)".to_owned(),
-        text if text.starts_with("220") => format!("a mail or FTP server ({})", first.trim_end()),
-        _ if !first.is_empty() && first.chars().all(|c| c.is_ascii_graphic() || c == ' ') => {
-            format!("it says `{first}`")
-        }
-        _ => format!("{} bytes that are none", answer.bytes.len()),
+    Cause::NotModbus(if text.starts_with("HTTP/") || text.contains("<html") {
+        "a web server".to_owned()
+    } else if text.starts_with("SSH-") {
+        format!("an SSH server ({})", first.trim_end())
+    } else if text.starts_with("RTSP/") {
+        "a camera (RTSP)".to_owned()
+    } else if text.starts_with("220") {
+        format!("a mail or FTP server ({})", first.trim_end())
+    } else if !first.is_empty() && first.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
+        format!("it says `{first}`")
+    } else {
+        format!("{} bytes that are none", answer.bytes.len())
     })
 }
 

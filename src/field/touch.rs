@@ -324,11 +324,17 @@ async fn connect(host: &str, port: u16, within: Duration) -> Result<TcpStream, N
     let connecting = async {
         let found = tokio::net::lookup_host((host, port)).await.map_err(|error| NoWay::NoName(error.to_string()))?;
         let found: Vec<_> = found.collect();
-        TcpStream::connect(&found[..]).await.map_err(|error| match error.kind() {
-            ConnectionRefused => NoWay::Refused,
-            HostUnreachable | NetworkUnreachable => NoWay::NoRoute(error.to_string()),
-            TimedOut => NoWay::Silent(within),
-            _ => NoWay::Other(error.to_string()),
+        TcpStream::connect(&found[..]).await.map_err(|error| {
+            let kind = error.kind();
+            if kind == ConnectionRefused {
+                NoWay::Refused
+            } else if kind == HostUnreachable || kind == NetworkUnreachable {
+                NoWay::NoRoute(error.to_string())
+            } else if kind == TimedOut {
+                NoWay::Silent(within)
+            } else {
+                NoWay::Other(error.to_string())
+            }
         })
     };
     let stream = tokio::time::timeout(within, connecting).await.map_err(|_| NoWay::Silent(within))??;

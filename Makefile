@@ -14,6 +14,10 @@ PACKAGES += gcc libc6-dev
 TEST_PACKAGES := mosquitto
 # independent receivers and Modbus servers, in a virtual environment
 TEST_PACKAGES += python3 python3-venv
+# joins two pseudo-terminals into a serial bus
+TEST_PACKAGES += socat
+# the C library that many Modbus devices and tools are built on; a test compiles a server of it
+TEST_PACKAGES += libmodbus-dev
 # makes one system call fail, or kills at it
 TEST_PACKAGES += strace
 # systemd-analyze, which scores the unit's sandbox

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod demo;
+pub mod diagnose;
 pub mod field;
 pub mod journal;
 pub mod lane;

@@ -175,7 +175,7 @@ async fn a_dead_unit_takes_few_turns_from_the_others() {
     let asked = peer.asked();
     let (dead, alive) =
         (asked.iter().filter(|asked| asked.unit == 2).count(), asked.iter().filter(|asked| asked.unit == 1).count());
-    assert!(dead >= 3, "{dead}");
+    assert!(dead >= 1, "{dead}");
     assert!(dead * 10 < alive, "{dead} turns for the dead unit, {alive} for the living");
 }
 

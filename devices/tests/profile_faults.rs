@@ -255,5 +255,9 @@ fn the_schema_knows_the_same_keys_as_the_parser() {
         for point in read["point"].as_array().unwrap() {
             assert!(point.as_table().unwrap().keys().all(|key| known.contains(key)), "{name}: {point}");
         }
+        let known = keys(&schema["properties"]["test"]["items"]);
+        for test in read["test"].as_array().unwrap() {
+            assert!(test.as_table().unwrap().keys().all(|key| known.contains(key)), "{name}: {test}");
+        }
     }
 }

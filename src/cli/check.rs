@@ -14,8 +14,11 @@ use crate::lane::DeskRole;
 
 /// Says everything that is wrong with a lane file and its profiles, or what the lane will do.
 #[derive(Debug, Parser)]
-#[command(after_help = "Examples:\n  portside check -c lane.toml\n  portside check --explain E0211\n\n\
-    Exit status: 0 the daemon can run it, 2 it cannot.")]
+#[command(
+    after_help = "Examples:\n  portside check -c lane.toml\n  portside check -c lane.toml --online --expect arm.opened=on\n  \
+    portside check --explain E0211\n\nExit status: 0 the daemon can run it (and with --online every device reads well), \
+    1 a device does not read well, 2 the lane file is faulty."
+)]
 pub struct Args {
     /// The lane file
     #[arg(short, long, value_name = "FILE", default_value = "/etc/portside/lane.toml")]
@@ -26,6 +29,9 @@ pub struct Args {
     /// Explain a fault's code instead
     #[arg(long, value_name = "CODE")]
     pub explain: Option<String>,
+    /// Touching the devices
+    #[command(flatten)]
+    pub online: super::online::OnlineArgs,
 }
 
 /// What a call prints, and whether all is well.
@@ -33,7 +39,7 @@ pub struct Args {
 pub struct Outcome {
     /// For standard output.
     pub text: String,
-    /// Exit status: 0 or 2.
+    /// Exit status: 0, 1 or 2.
     pub status: u8,
 }
 
@@ -53,6 +59,10 @@ pub fn outcome(args: &Args, ink: Ink) -> Outcome {
     }
     let checked = config::load(&args.config);
     match (args.json, checked) {
+        (json, Ok(Checked { config, report })) if args.online.online => {
+            let (text, status) = super::online::run(&config, &args.online, json);
+            Outcome { text: if json { text } else { report.render(ink) + &text }, status }
+        }
         (true, checked) => as_json(&checked),
         (false, Ok(Checked { config, report })) => {
             Outcome { text: report.render(ink) + &summary(&config) + &counts(&report), status: 0 }
@@ -173,6 +183,7 @@ fn summary(config: &Config) -> String {
     }
     let _ = writeln!(text, "  gate: doubt stops a closing arm within {} ms (at most 150 ms)", whole(config.reaction()));
     text += &judgement(config);
+    text += &temperature(config);
     text += &uplink(config);
     text
 }
@@ -193,6 +204,20 @@ fn judgement(config: &Config) -> String {
     };
     let _ = writeln!(text, "; {picture}; hold after {} s of silence", config.review.timeout.as_secs());
     text
+}
+
+fn temperature(config: &Config) -> String {
+    match (&config.temperature, config.screening()) {
+        (None, _) => String::new(),
+        (Some(_), None) => "  temperature: not measured of those who leave, except in an emergency\n".to_owned(),
+        (Some(_), Some(rules)) => {
+            let (device, agency, limit) = (&rules.device, &rules.agency, rules.elevated);
+            let without = if rules.required { "holds" } else { "is told" };
+            format!(
+                "  temperature: {device} indicates, elevated from {limit} °C; {agency} confirms, and {without} where it is not normal\n"
+            )
+        }
+    }
 }
 
 fn uplink(config: &Config) -> String {

@@ -7,9 +7,13 @@ mod demo;
 mod door;
 pub mod init;
 pub mod journal;
+pub mod online;
+mod probe;
 pub mod profile;
+mod record;
 mod run;
 pub mod schema;
+mod simulate;
 pub mod status;
 
 use std::process::ExitCode;
@@ -32,6 +36,12 @@ enum Verb {
     Run(run::RunArgs),
     /// Say every fault of a lane file, or what the lane will do
     Check(check::Args),
+    /// Find what is on the wire
+    Probe(probe::ProbeArgs),
+    /// Be a device for a bench test, or play a recorded one
+    Simulate(simulate::SimulateArgs),
+    /// Write down the bytes of a link with their times
+    Record(record::RecordArgs),
     /// Write a commented lane file to begin with
     Init(init::Args),
     /// Print the JSON Schema of a file that people write
@@ -48,6 +58,8 @@ enum Verb {
     Identify(act::IdentifyArgs),
     /// Stop a subject, or lift one's own hold
     Hold(act::HoldArgs),
+    /// Confirm a person's temperature with an instrument of one's own
+    Temperature(act::TemperatureArgs),
     /// Open by override, stop, resume, confirm
     Barrier(act::BarrierArgs),
 }
@@ -66,6 +78,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Demo(args) => demo::run(args),
         Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Probe(args) => probe::run(&args),
+        Verb::Simulate(args) => simulate::run(&args),
+        Verb::Record(args) => record::run(&args),
         Verb::Init(args) => init::run(&args),
         Verb::Schema(args) => schema::run(&args),
         Verb::Profile(args) => profile::run(&args),
@@ -77,6 +92,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Verdict(args) => act::verdict(args),
         Verb::Identify(args) => act::identify(args),
         Verb::Hold(args) => act::hold(args),
+        Verb::Temperature(args) => act::temperature(args),
         Verb::Barrier(args) => act::barrier(args),
     }
 }

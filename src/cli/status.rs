@@ -82,6 +82,11 @@ fn subject(out: &mut String, lane: &Value) {
         let role = if desk["role"] == "advisory" { " (advisory)" } else { "" };
         let _ = writeln!(out, "desk      {}{role}: {}", text(&desk["agency"]), text(&desk["standing"]));
     }
+    if let Some(agency) = inspection["temperature"]["agency"].as_str() {
+        let standing = inspection["temperature"]["standing"].as_str().unwrap_or_default();
+        let standing = if standing == "confirm" { "a person measures again" } else { standing };
+        let _ = writeln!(out, "temp.     {agency}: {standing}");
+    }
     for hold in list(&inspection["holds"]) {
         let reasons: Vec<&str> = list(&hold["reasons"]).filter_map(Value::as_str).collect();
         let _ = writeln!(out, "hold      {}: {}", text(&hold["agency"]), reasons.join(", "));

@@ -35,6 +35,8 @@ pub struct Config {
     pub station: Station,
     /// How verdicts become a release.
     pub review: Review,
+    /// How temperatures are measured, where they are.
+    pub temperature: Option<lane::temperature::Rules>,
     /// The barrier and what guards it.
     pub gate: Gate,
     /// Lower-case hex SHA-256 of the lane file's bytes, the configuration hash of `status`.

@@ -146,14 +146,8 @@ impl DeviceKind {
     /// True where the readings alone are worth having: nothing else in the lane file need name such a device.
     pub(super) const fn stands_alone(self) -> bool {
         match self {
-            Self::Thermometer
-            | Self::Weighbridge
-            | Self::Radiation
-            | Self::Ups
-            | Self::Display
-            | Self::Light
-            | Self::Camera => true,
-            Self::Barrier | Self::Io | Self::Xray | Self::Diverter | Self::Belt => false,
+            Self::Weighbridge | Self::Radiation | Self::Ups | Self::Display | Self::Light | Self::Camera => true,
+            Self::Barrier | Self::Io | Self::Xray | Self::Thermometer | Self::Diverter | Self::Belt => false,
         }
     }
 }

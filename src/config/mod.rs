@@ -12,6 +12,7 @@ pub mod codes;
 mod cost;
 mod faults;
 mod file;
+mod measure;
 mod profiles;
 mod quantity;
 mod read;

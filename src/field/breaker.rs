@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   Closed{failures} ──third failure in a row──► Open{until} ──probe answered──► Closed{0}
-//!                                                   │   ▲
-//!                                                   └───┘ probe failed: wait again
+//!    (a unit that has never answered               │   ▲
+//!     has no credit: its first)                    └───┘ probe failed: wait longer
 //! ```
 
 use std::time::Duration;
@@ -12,8 +12,8 @@ use portside_devices::moment::Moment;
 
 /// Failures in a row after which a unit is left alone.
 const FAILURES_MAX: u32 = 3;
-/// How soon a unit that is left alone is tried again at first; each time it fails it is left alone twice as long, as
-/// far as its link needs that.
+/// How soon a unit that is left alone is tried again at first; each time it fails it is left alone four times as long,
+/// as far as its link needs that.
 const PROBE_FIRST: Duration = Duration::from_secs(2);
 /// The longest that a unit which is back may have to wait for its turn.
 const PROBE_LAST: Duration = Duration::from_secs(60);
@@ -31,11 +31,11 @@ pub(super) enum Breaker {
 
 impl Breaker {
     pub(super) const fn new() -> Self {
-        Self::Closed { failures: 0 }
+        Self::Closed { failures: FAILURES_MAX - 1 }
     }
 
     pub(super) const fn answered(&mut self) {
-        *self = Self::new();
+        *self = Self::Closed { failures: 0 };
     }
 
     /// `cost`: how long the failure kept the link from the others; zero where there are none.
@@ -44,7 +44,7 @@ impl Breaker {
         *self = match *self {
             Self::Closed { failures } if failures + 1 < FAILURES_MAX => Self::Closed { failures: failures + 1 },
             Self::Closed { .. } => open(PROBE_FIRST),
-            Self::Open { wait, .. } => open((wait * 2).min((cost * SHARE).clamp(PROBE_FIRST, PROBE_LAST))),
+            Self::Open { wait, .. } => open((wait * 4).min((cost * SHARE).clamp(PROBE_FIRST, PROBE_LAST))),
         };
     }
 
@@ -73,7 +73,7 @@ mod tests {
     fn opens_on_the_third_failure_in_a_row_and_closes_on_the_first_answer() {
         let (mut breaker, now, cost) = (Breaker::new(), Moment::from_millis(1_000), Duration::ZERO);
         breaker.failed(now, cost);
-        breaker.failed(now, cost);
+        assert!(breaker.is_open(), "nothing is known of it that would be worth waiting for");
         breaker.answered();
         breaker.failed(now, cost);
         breaker.failed(now, cost);
@@ -98,7 +98,7 @@ mod tests {
                 breaker.failed(Moment::START, Duration::from_millis(cost));
                 waits.push(breaker.not_before().as_millis() / 1_000);
             }
-            assert_eq!(waits[..4], [0, 0, 2, (2 * 2).min(last)], "{cost} ms: one that comes back soon is found soon");
+            assert_eq!(waits[..2], [2, 8.min(last)], "{cost} ms: one that comes back soon is found soon");
             assert_eq!(waits.last(), Some(&last));
             assert!(cost * 100 < last * 1_000);
         }

@@ -2,6 +2,7 @@
 
 mod act;
 mod arm;
+pub mod belt;
 mod case;
 mod contacts;
 mod decision;
@@ -17,15 +18,18 @@ pub mod recall;
 mod record;
 mod refusal;
 mod review;
+mod screening;
 mod sensors;
 mod settings;
+pub mod temperature;
 mod view;
 
-pub use effect::{Effect, Note, Order, Secret, Topic};
+pub use effect::{Effect, Note, Order, SealedVerdict, Secret, Topic};
 pub use event::{Act, ArmContact, Arrival, Contact, Event, Officer, OrderOutcome, Picture, Presence, Verdict};
 pub use interlock::Interlock;
 pub use lane::{Ids, Lane};
 pub use recall::{Memory, Recalled};
 pub use refusal::Refusal;
+pub use screening::Measurement;
 pub use settings::{Arm, Desk, DeskRole, PictureRule, Place, Sensor, Settings};
-pub use view::{ArmView, DeskView, HoldView, InspectionView, SensorView, Todo, View};
+pub use view::{ArmView, DeskView, HoldView, InspectionView, SensorView, TemperatureView, Todo, View};

@@ -1,6 +1,9 @@
 //! Serves the devices' pure simulators on real sockets, so that the real driver talks to them over a real wire.
 
+pub mod bench;
 pub mod phantom;
+pub mod script;
+pub mod tape;
 
 use std::future::Future;
 use std::io;

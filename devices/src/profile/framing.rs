@@ -140,7 +140,7 @@ fn frame(section: &mut Section<'_, '_, '_>, charset: Charset, max: usize) -> Fra
         },
         (None, None) => Length::OfAnswer,
     };
-    if start.is_empty() && length != Length::OfAnswer {
+    if start.is_empty() && !section.has("start") && length != Length::OfAnswer {
         let span = section.span.clone();
         let label = "add `start`, the bytes that begin a frame";
         section.report(code::FRAMING, span, "nothing tells where a frame begins".to_owned(), label);

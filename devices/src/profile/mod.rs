@@ -23,6 +23,7 @@ mod reader;
 mod records;
 mod register;
 mod schema;
+mod schema_stream;
 mod signals;
 mod skeleton;
 mod trials;

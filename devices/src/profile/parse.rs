@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{At, Section, did_you_mean, fault, real, whole};
 use super::records::{RecordDraft, RequestDraft};
+use super::signals::Known;
 use super::{
     Access, Base, ByteOrder, Command, DataType, Decimals, Expect, Identify, Place, Point, PollClass, Profile,
     ProfileTest, Protocol, Register, Table, Trial, Truth, WordOrder, check, code, framing, records, signals, trials,
@@ -81,12 +82,14 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
 
     let base = base_table.and_then(|(table, span)| base(table, span, faults));
     let identify = identify_table.and_then(|(table, span)| identify(table, span, faults));
-    let mut parts = Parts { protocol: speaks, stream: None, records: Vec::new(), requests: Vec::new() };
-    let whole = speaks == Protocol::Modbus || parts.read(framing_table, record_tables, request_tables, span, faults);
+    let mut parts = Parts { protocol: speaks, stream: None, whole: true, records: Vec::new(), requests: Vec::new() };
+    if speaks != Protocol::Modbus {
+        parts.read(framing_table, record_tables, request_tables, span, faults);
+    }
     let read = point_tables.len();
     let points: Vec<Point> =
         point_tables.into_iter().filter_map(|(table, span)| point(table, span, &parts, faults)).collect();
-    let all_points = points.len() == read && whole;
+    let all_points = points.len() == read && parts.whole;
     let stream = if all_points { parts.bind(&points, faults) } else { None };
     let mut tests = Vec::new();
     for (table, span) in test_tables {
@@ -177,6 +180,8 @@ fn framing_table<'a, 'i>(protocol: Protocol, top: &mut Section<'a, 'i, '_>) -> O
 struct Parts {
     protocol: Protocol,
     stream: Option<Stream>,
+    /// Whether all of it could be read.
+    whole: bool,
     records: Vec<RecordDraft>,
     requests: Vec<RequestDraft>,
 }
@@ -184,7 +189,7 @@ struct Parts {
 type Tables<'a, 'i> = Vec<(&'a DeTable<'i>, Range<usize>)>;
 
 impl Parts {
-    /// Reads everything but the points; false where something of it could not be read.
+    /// Reads everything but the points.
     fn read<'a, 'i>(
         &mut self,
         table: Option<(&'a DeTable<'i>, Range<usize>)>,
@@ -192,9 +197,10 @@ impl Parts {
         requests: Tables<'a, 'i>,
         header: Range<usize>,
         faults: &mut Vec<Fault>,
-    ) -> bool {
+    ) {
         let before = faults.len();
-        let Some(mut stream) = framing::framing(self.protocol, table, header, faults) else { return false };
+        self.whole = false;
+        let Some(mut stream) = framing::framing(self.protocol, table, header, faults) else { return };
         for (table, span) in records {
             self.records.extend(records::record(self.protocol, table, span, &mut stream, faults));
         }
@@ -203,7 +209,7 @@ impl Parts {
         }
         records::take(&self.records, &mut stream);
         self.stream = Some(stream);
-        faults.len() == before
+        self.whole = faults.len() == before;
     }
 
     fn bind(self, points: &[Point], faults: &mut Vec<Fault>) -> Option<Stream> {
@@ -224,7 +230,8 @@ fn point(table: &DeTable<'_>, span: Range<usize>, parts: &Parts, faults: &mut Ve
         (Protocol::Modbus, _) => point_keys(&mut section, registers),
         (Protocol::Line | Protocol::Frame, Some(stream)) => point_keys(&mut section, |section, common| {
             let name = common.name.as_ref().map_or("", |name| name.value.as_str());
-            signals::signal(section, name, common.access, parts.protocol, stream).map(Place::Signal)
+            let known = Known { stream, whole: parts.whole };
+            signals::signal(section, name, common.access, parts.protocol, &known).map(Place::Signal)
         }),
         // Its fields are unknown: only what stands in the point itself could be judged.
         (Protocol::Line | Protocol::Frame, None) => return None,

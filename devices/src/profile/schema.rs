@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Access, ByteOrder, DataType, PollClass, Protocol, Table, WordOrder};
+use super::{Access, ByteOrder, DataType, PollClass, Protocol, Table, WordOrder, schema_stream};
 use crate::kind::{Closes, Kind};
 
 /// JSON Schema, draft 2020-12.
@@ -26,18 +26,22 @@ pub fn schema() -> Value {
             "gap": integer("Addresses without a point that one read may span. 0 unless the maker allows more.", 0, 64),
             "base": base(),
             "identify": identify(),
+            "line": schema_stream::line(),
+            "frame": schema_stream::frame(),
+            "record": schema_stream::record(),
+            "request": schema_stream::request(),
             "point": { "type": "array", "minItems": 1, "items": point(), "description": "One entry for each point." },
             "test": { "type": "array", "items": test(), "description": "Raw bits or words and what must come out of them." }
         }
     })
 }
 
-fn words<T>(words: &[(&str, T)], description: &str) -> Value {
+pub(super) fn words<T>(words: &[(&str, T)], description: &str) -> Value {
     let list: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     json!({ "type": "string", "enum": list, "description": description })
 }
 
-fn text(description: &str) -> Value {
+pub(super) fn text(description: &str) -> Value {
     json!({ "type": "string", "minLength": 1, "description": description })
 }
 
@@ -49,7 +53,7 @@ fn boolean(description: &str) -> Value {
     json!({ "type": "boolean", "description": description })
 }
 
-fn integer(description: &str, low: i64, high: i64) -> Value {
+pub(super) fn integer(description: &str, low: i64, high: i64) -> Value {
     json!({ "type": "integer", "minimum": low, "maximum": high, "description": description })
 }
 
@@ -57,7 +61,7 @@ fn word(description: &str) -> Value {
     integer(description, 0, 0xFFFF)
 }
 
-fn duration(description: &str) -> Value {
+pub(super) fn duration(description: &str) -> Value {
     json!({ "type": "string", "pattern": "^[0-9]", "description": description, "examples": ["500 ms", "2 s"] })
 }
 
@@ -65,11 +69,11 @@ fn integers(description: &str) -> Value {
     json!({ "type": "array", "items": { "type": "integer" }, "description": description })
 }
 
-fn object(required: &[&str], properties: Map<String, Value>) -> Value {
+pub(super) fn object(required: &[&str], properties: Map<String, Value>) -> Value {
     json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
 }
 
-fn named(list: Vec<(&str, Value)>) -> Map<String, Value> {
+pub(super) fn named(list: Vec<(&str, Value)>) -> Map<String, Value> {
     list.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
@@ -95,10 +99,18 @@ fn point() -> Value {
         ("name", text("Standard name of the kind, a spare terminal (di1, do1, ai1, ao1, aux_…), or free for kind io.")),
         ("table", words(Table::WORDS, "Which of Modbus's four tables.")),
         ("address", word("Address in the request, counted from 0: reference 40001 is address 0 of table holding.")),
-        ("type", words(DataType::WORDS, "What the bits or words hold. Coils and discrete inputs are always bool.")),
+        (
+            "type",
+            json!({
+                "type": "string",
+                "enum": DataType::WORDS.iter().map(|(word, _)| *word).chain(["number", "text"]).collect::<Vec<_>>(),
+                "description": "Modbus: what the bits or words hold; coils and discrete inputs are always bool. \
+                    Line or frame: bool, number (unless given) or text."
+            }),
+        ),
         ("byte_order", words(ByteOrder::WORDS, "Which byte of a word comes first; big, as Modbus says, unless given.")),
         ("word_order", words(WordOrder::WORDS, "Which word of a longer value comes first; high-first unless given.")),
-        ("bit", integer("For a bool in a register: its bit, 0 being the lowest.", 0, 15)),
+        ("bit", integer("For a bool in a register (0 to 15) or a field: its bit, 0 being the lowest.", 0, 62)),
         (
             "mask",
             integer(
@@ -107,9 +119,12 @@ fn point() -> Value {
                 i64::MAX,
             ),
         ),
-        ("equals", word("A bool in a register is on when the (masked) register holds this.")),
-        ("on", word("The word that is written to switch a bool in a register on.")),
-        ("off", word("The word that switches it off; left out where the device ends the command by itself.")),
+        (
+            "equals",
+            schema_stream::either("A bool is on when the (masked) register or the field holds this, or one of these."),
+        ),
+        ("on", schema_stream::either("The word, or what is sent, to switch a bool on.")),
+        ("off", schema_stream::either("The same for off; left out where the device ends the command by itself.")),
         (
             "decimals_word",
             integer("The word, counted from the point's first one, that says how many digits are decimals.", 1, 124),
@@ -133,18 +148,18 @@ fn point() -> Value {
         ("access", words(Access::WORDS, "Whether it is read, written or both; read unless given.")),
         ("pulse", duration("The output is switched on, and off again after this; 20 ms to 30 s.")),
     ];
-    object(&["name", "table", "address"], named(keys))
+    object(&["name"], named(keys.into_iter().chain(schema_stream::point_keys()).collect()))
 }
 
 fn test() -> Value {
     let keys = vec![
         ("point", text("Name of a point of this profile.")),
         ("raw", integers("Bits (0 or 1) or words as they arrive, first address first.")),
-        ("value", json!({ "type": ["boolean", "number"], "description": "The value that must come out." })),
+        ("value", json!({ "type": ["boolean", "number", "string"], "description": "The value that must come out." })),
         (
             "quality",
             json!({ "type": "string", "enum": ["bad", "invalid"], "description": "Instead of a value: what must be wrong." }),
         ),
     ];
-    object(&["point", "raw"], named(keys))
+    object(&[], named(keys.into_iter().chain(schema_stream::test_keys()).collect()))
 }

@@ -21,24 +21,32 @@ pub(super) const FOREIGN: &[&str] =
 
 const SHAPES: &[(&str, Shape)] = &[("bool", Shape::Bool), ("number", Shape::Number), ("text", Shape::Text)];
 
+/// What points can speak of.
+pub(super) struct Known<'s> {
+    /// The fields and records that could be read.
+    pub(super) stream: &'s Stream,
+    /// Whether these are all: of a name that may stand in what could not be read nothing is said.
+    pub(super) whole: bool,
+}
+
 /// Reads the keys that say where a point is; those of every point have been read.
 pub(super) fn signal(
     section: &mut Section<'_, '_, '_>,
     name: &str,
     access: Access,
     protocol: Protocol,
-    stream: &Stream,
+    known: &Known<'_>,
 ) -> Option<Signal> {
     section
         .foreign(FOREIGN, "a line or frame device has no registers; how often it is asked stands in its [[request]]");
     let shape = section.word("type", SHAPES).map_or(Shape::Number, |shape| shape.value);
-    let fields = fields(section, name, access, stream);
+    let fields = fields(section, name, access, known);
     let truth = truth(section, shape);
-    let decimals = section.text("decimals").map(|text| field(&text, stream, section));
+    let decimals = section.text("decimals").map(|text| field(&text, known, section));
     let negative = section.table("negative");
-    let negative = negative.map(|(table, span)| condition(section, "negative", table, span, stream));
-    let invalid_when = invalid_when(section, stream);
-    let sink = sink(section, shape, access, protocol, stream);
+    let negative = negative.map(|(table, span)| condition(section, "negative", table, span, known));
+    let invalid_when = invalid_when(section, known);
+    let sink = sink(section, shape, access, protocol, known);
     clashes(section, shape, access);
     Some(Signal {
         shape,
@@ -57,23 +65,27 @@ pub(super) fn signal(
     })
 }
 
-fn field(text: &At<String>, stream: &Stream, section: &mut Section<'_, '_, '_>) -> Option<usize> {
-    let place = stream.fields.iter().position(|known| **known == *text.value);
+fn field(text: &At<String>, known: &Known<'_>, section: &mut Section<'_, '_, '_>) -> Option<usize> {
+    let fields = &known.stream.fields;
+    let place = fields.iter().position(|field| **field == *text.value);
+    if place.is_none() && !known.whole {
+        return Some(0);
+    }
     if place.is_none() {
         let message = format!("{} speaks of a field that no record has: `{}`", section.what, text.value);
         let mut wrong = fault(code::UNKNOWN_NAME, text.span.clone(), message, "no pattern or layout holds it");
-        wrong.help = did_you_mean(&text.value, stream.fields.iter().map(AsRef::as_ref));
+        wrong.help = did_you_mean(&text.value, fields.iter().map(AsRef::as_ref));
         section.push(wrong);
     }
     place
 }
 
 /// The fields that a point is read from: those it names, else the one of its own name, else none.
-fn fields(section: &mut Section<'_, '_, '_>, name: &str, access: Access, stream: &Stream) -> Option<Vec<usize>> {
+fn fields(section: &mut Section<'_, '_, '_>, name: &str, access: Access, known: &Known<'_>) -> Option<Vec<usize>> {
     match section.texts("field") {
-        Some(names) => names.iter().map(|text| field(text, stream, section)).collect(),
+        Some(names) => names.iter().map(|text| field(text, known, section)).collect(),
         None if access == Access::Write => Some(Vec::new()),
-        None => Some(stream.fields.iter().position(|known| **known == *name).into_iter().collect()),
+        None => Some(known.stream.fields.iter().position(|field| **field == *name).into_iter().collect()),
     }
 }
 
@@ -113,32 +125,32 @@ fn condition(
     key: &str,
     table: &DeTable<'_>,
     span: Range<usize>,
-    stream: &Stream,
+    known: &Known<'_>,
 ) -> Option<Condition> {
     let mut inner = section.inner(format!("`{key}` of {}", section.what), table, span);
-    let condition = condition_keys(&mut inner, stream);
+    let condition = condition_keys(&mut inner, known);
     inner.finish();
     condition
 }
 
-fn condition_keys(section: &mut Section<'_, '_, '_>, stream: &Stream) -> Option<Condition> {
+fn condition_keys(section: &mut Section<'_, '_, '_>, known: &Known<'_>) -> Option<Condition> {
     let name = section.text("field");
     let name = section.required("field", name);
     let test = truth(section, Shape::Bool);
     if test.is_none() && !section.has("bit") && !section.has("equals") {
         section.required::<()>("equals", None);
     }
-    let field = field(&name?, stream, section)?;
+    let field = field(&name?, known, section)?;
     Some(Condition { field, test: test? })
 }
 
-fn invalid_when(section: &mut Section<'_, '_, '_>, stream: &Stream) -> Vec<(Condition, Arc<str>)> {
+fn invalid_when(section: &mut Section<'_, '_, '_>, known: &Known<'_>) -> Vec<(Condition, Arc<str>)> {
     let mut list = Vec::new();
     for (table, span) in section.tables("invalid_when") {
         let mut inner = section.inner(format!("`invalid_when` of {}", section.what), table, span);
         let reason = inner.text("reason");
         let reason = inner.required("reason", reason);
-        let condition = condition_keys(&mut inner, stream);
+        let condition = condition_keys(&mut inner, known);
         inner.finish();
         list.extend(condition.zip(reason.map(|reason| reason.value.into())));
     }
@@ -150,20 +162,25 @@ fn sink(
     shape: Shape,
     access: Access,
     protocol: Protocol,
-    stream: &Stream,
+    known: &Known<'_>,
 ) -> Option<Sink> {
     let replace = section.text("replace").and_then(|text| text.value.chars().next()).unwrap_or('?');
     let max = section.integer("max", 1..=1_024).map_or(64, |max| usize::try_from(max.value).unwrap_or(64));
     let forbid = section.text("forbid").map(|text| text.value).unwrap_or_default();
-    let rules = TextRules::new(stream, replace, max, &forbid);
+    let rules = TextRules::new(known.stream, replace, max, &forbid);
     let names = |names: Option<Vec<At<String>>>| names.unwrap_or_default();
     let (answer, refusal) = (names(section.texts("answer")), names(section.texts("refusal")));
-    let words = if shape == Shape::Bool { switch(section, protocol, stream) } else { value(section, protocol, stream) };
-    if access == Access::Read {
+    let words = if shape == Shape::Bool {
+        switch(section, protocol, known.stream)
+    } else {
+        value(section, protocol, known.stream)
+    };
+    if access == Access::Read || !known.whole {
         return None;
     }
-    let (answers, refusals) = section
-        .with_faults(|faults| (places(&answer, &stream.records, faults), places(&refusal, &stream.records, faults)));
+    let (answers, refusals) = section.with_faults(|faults| {
+        (places(&answer, &known.stream.records, faults), places(&refusal, &known.stream.records, faults))
+    });
     Some(Sink { words: words?, rules, answers, refusals })
 }
 

@@ -2,13 +2,20 @@
 //! real sockets.
 
 mod bank;
+pub mod belt;
 mod faults;
 mod gate;
+mod live;
+mod model;
+mod spoil;
 mod vehicle;
 
 pub use bank::Bank;
 pub use faults::{Fault, Faults};
 pub use gate::{ArmFault, Button, Gate, GateSetup, GateView, SensorFault, Spot};
+pub use live::{AtTheMachine, Live};
+pub use model::Model;
+pub use spoil::{Sent, WireFault, send};
 pub use vehicle::{Manner, VehicleView};
 
 use crate::moment::Moment;

@@ -47,6 +47,8 @@ pub(super) enum Doubt {
     Ambiguous,
     /// One sensor saw it longer or shorter than another.
     Length,
+    /// So near to another one that one picture may show both.
+    Close,
     /// Nobody can tell whether, or which way, the belt ran.
     Motion,
     /// Somebody reached in, or the curtain that would show it cannot be read.
@@ -68,6 +70,7 @@ impl Doubt {
             Self::Inserted => "inserted",
             Self::Ambiguous => "ambiguous",
             Self::Length => "length",
+            Self::Close => "close",
             Self::Motion => "motion",
             Self::Reach => "reach",
             Self::Blind => "blind",
@@ -75,6 +78,23 @@ impl Doubt {
             Self::Stuck => "stuck",
             Self::Restart => "restart",
         }
+    }
+
+    /// The doubt that this word stands for.
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        let all = [
+            Self::Inserted,
+            Self::Ambiguous,
+            Self::Length,
+            Self::Close,
+            Self::Motion,
+            Self::Reach,
+            Self::Blind,
+            Self::Placed,
+            Self::Stuck,
+            Self::Restart,
+        ];
+        all.into_iter().find(|doubt| doubt.word() == word)
     }
 }
 
@@ -112,10 +132,13 @@ pub(super) struct Subject {
     pub(super) step: Step,
     pub(super) doubts: Vec<Doubt>,
     pub(super) stage: Stage,
-    /// The sensor that it reached last, and where its front and its rear passed it.
+    /// The sensor that it reached last, and where its front did.
     pub(super) at: Spot,
     pub(super) front: Mark,
-    pub(super) rear: Option<Mark>,
+    /// Sensors that it has reached and not left, with where its front reached them.
+    over: Vec<(Spot, Mark)>,
+    /// Where its front reached the decision, and where its rear left it.
+    decision: (Option<Mark>, Option<Mark>),
     /// As the sensor before measured it, and how many starts and stops fell into that.
     pub(super) length: Option<(f64, u32)>,
     /// The diverter was asked to lead it to the exit.
@@ -131,10 +154,46 @@ impl Subject {
             stage: Stage::Upstream,
             at,
             front,
-            rear: None,
+            over: vec![(at, front)],
+            decision: (Some(front).filter(|_| at == Spot::Decision), None),
             length: None,
             ordered: false,
         }
+    }
+
+    /// Its front is at the next sensor.
+    pub(super) fn come(&mut self, spot: Spot, front: Mark) {
+        self.at = spot;
+        self.front = front;
+        self.over.push((spot, front));
+        if spot == Spot::Decision {
+            self.decision.0 = Some(front);
+        }
+    }
+
+    /// Its rear leaves a sensor. Answers with the length as that sensor saw it, and the starts and stops in it.
+    pub(super) fn pass(&mut self, spot: Spot, rear: Mark) -> Option<(f64, u32)> {
+        let place = self.over.iter().position(|(over, _)| *over == spot)?;
+        let (_, front) = self.over.remove(place);
+        if spot == Spot::Decision {
+            self.decision.1 = Some(rear);
+        }
+        Some((rear.mm - front.mm, rear.changes.saturating_sub(front.changes)))
+    }
+
+    /// Where its front reached the decision.
+    pub(super) const fn decision_front(&self) -> Option<Mark> {
+        self.decision.0
+    }
+
+    /// Where its rear left the decision.
+    pub(super) const fn decision_rear(&self) -> Option<Mark> {
+        self.decision.1
+    }
+
+    /// It stands at this sensor.
+    pub(super) fn covers(&self, spot: Spot) -> bool {
+        self.over.iter().any(|(over, _)| *over == spot)
     }
 
     /// Released, and certain to be the one that was released.

@@ -44,22 +44,12 @@ pub(super) struct Travel {
     mm: f64,
     changes: u32,
     at: Moment,
-    running: Contact,
-    reversed: Contact,
     motion: Motion,
 }
 
 impl Travel {
     pub(super) const fn new(speed: f64) -> Self {
-        Self {
-            speed,
-            mm: 0.0,
-            changes: 0,
-            at: Moment::START,
-            running: Contact::Unknown,
-            reversed: Contact::Off,
-            motion: Motion::Unknown,
-        }
+        Self { speed, mm: 0.0, changes: 0, at: Moment::START, motion: Motion::Unknown }
     }
 
     /// Lets time pass.
@@ -74,7 +64,6 @@ impl Travel {
 
     /// Takes a reading of the running or the reversed contact; the motion before, if it changed.
     pub(super) fn read(&mut self, running: Contact, reversed: Contact) -> Option<Motion> {
-        (self.running, self.reversed) = (running, reversed);
         let now = self.at;
         let next = match (running, reversed) {
             (Contact::Unknown, _) | (Contact::On, Contact::Unknown) => Motion::Unknown,
@@ -87,14 +76,6 @@ impl Travel {
         }
         self.changes += 1;
         Some(std::mem::replace(&mut self.motion, next))
-    }
-
-    pub(super) const fn running(&self) -> Contact {
-        self.running
-    }
-
-    pub(super) const fn reversed(&self) -> Contact {
-        self.reversed
     }
 
     pub(super) const fn motion(&self) -> Motion {

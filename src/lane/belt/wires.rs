@@ -10,7 +10,6 @@ use crate::lane::Contact;
 #[derive(Clone, Copy, Debug)]
 struct Said {
     says: Contact,
-    since: Moment,
     read: Option<Moment>,
 }
 
@@ -23,7 +22,7 @@ pub(super) struct Wires {
 
 impl Wires {
     pub(super) fn new(stale_after: Duration) -> Self {
-        let nothing = Said { says: Contact::Unknown, since: Moment::START, read: None };
+        let nothing = Said { says: Contact::Unknown, read: None };
         Self { said: [nothing; Wire::ALL.len()], stale_after }
     }
 
@@ -32,9 +31,7 @@ impl Wires {
         let said = &mut self.said[wire as usize];
         said.read = Some(now);
         let news = said.says != says;
-        if news {
-            (said.says, said.since) = (says, now);
-        }
+        said.says = says;
         news
     }
 
@@ -44,17 +41,12 @@ impl Wires {
             said.says != Contact::Unknown && said.read.is_some_and(|read| now.since(read) >= self.stale_after)
         };
         let place = self.said.iter().position(silent)?;
-        (self.said[place].says, self.said[place].since) = (Contact::Unknown, now);
+        self.said[place].says = Contact::Unknown;
         Some(Wire::ALL[place])
     }
 
     pub(super) const fn says(&self, wire: Wire) -> Contact {
         self.said[wire as usize].says
-    }
-
-    /// Since when the contact says what it says.
-    pub(super) const fn since(&self, wire: Wire) -> Moment {
-        self.said[wire as usize].since
     }
 
     /// The contact has been read at least once: the machine has it.

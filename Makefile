@@ -29,6 +29,8 @@ TEST_PACKAGES += procps
 VISION_PACKAGES := libopencv-dev
 # the binding is generated from OpenCV's headers at build time, by clang
 VISION_PACKAGES += clang libclang-dev pkg-config
+# a camera for its tests: GStreamer's RTSP server, driven from Python
+VISION_PACKAGES += python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 
 # What to give to the demo, such as DEMO_ARGS="--once".
 DEMO_ARGS :=
@@ -57,7 +59,8 @@ test: setup
 
 test-vision: setup-vision
 	cargo clippy --locked --package portside-vision --all-targets -- -D warnings
-	cargo test --locked --package portside-vision --lib --bins --tests
+	cargo test --locked --package portside-vision --lib --bins --tests -- --nocapture
+	PORTSIDE_ROUNDS=100 cargo test --locked --package portside --test camera_daemon --test camera_vision -- --nocapture
 
 bench: setup
 	cargo bench --locked --bench '*'

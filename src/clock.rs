@@ -32,6 +32,12 @@ impl Clock {
         Timestamp::now()
     }
 
+    /// The moment that lies `time` after the machine was booted, which other processes can name too; the start of the run
+    /// for what lies before it.
+    pub fn since_boot(&self, time: Duration) -> Moment {
+        Moment::START + time.saturating_sub(self.start)
+    }
+
     /// How long from now until `moment`; zero when it has passed.
     pub fn until(&self, moment: Moment) -> Duration {
         moment.since(self.moment())
@@ -57,6 +63,14 @@ mod tests {
         let clock = Clock::start();
         let first = clock.moment();
         assert!(clock.moment() >= first);
+    }
+
+    #[test]
+    fn a_time_since_boot_is_the_moment_that_it_is_here() {
+        let clock = Clock::start();
+        let (before, named, after) = (clock.moment(), boot_time(), clock.moment());
+        assert!((before..=after).contains(&clock.since_boot(named)));
+        assert_eq!(clock.since_boot(Duration::ZERO), Moment::START);
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Builds everything, runs it, and shuts it down: producers first, the journal last.
 
+mod cameras;
+mod pictures;
+mod recollection;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,21 +20,24 @@ use crate::control::devices::{Barrier, DeviceView, Devices};
 use crate::control::points::Points;
 use crate::control::roles::Roles;
 use crate::control::scribe::{Scribe, Unkept};
+use crate::control::snapshots::Snapshots;
 use crate::control::socket::{Asked, Door};
 use crate::control::status::{LaneWords, Status};
-use crate::control::{Control, Parts, Scan};
-use crate::field::folder::FolderEvent;
-use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec, LinkState};
+use crate::control::{Control, Parts};
+use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec};
 use crate::journal::{self, Draft, EvidenceFiles, Gravity, Journal, OpenError, Options, Seals, Stream};
-use crate::lane::{Arrival, Ids, Interlock, Lane, Memory, Picture, Recalled, recall};
+use crate::lane::{Ids, Interlock, Lane};
 use crate::notify::{Progress, ready};
 use crate::supervise;
 use crate::uplink::{self, Address, DeviceHealth, DeviceState, JournalOwed, LaneStatus, TlsFiles};
 
 /// Events that may wait for the control task; a link goes on polling when they are full.
 const EVENTS_WAITING_MAX: usize = 4096;
-/// Younger inspections than this many are looked through for one that was open.
-const RECALLED_MAX: usize = 8;
+/// Links are polled in this many groups, one after the other: in one, a reading would wait for all others of its moment;
+/// each by itself would wake the processor most often.
+const GROUPS: u32 = 5;
+/// The last group begins this much later than the first, at most.
+const BEGINS_WITHIN: Duration = Duration::from_millis(100);
 /// The control task is silent for no longer than this while it is well.
 const CONTROL_SILENCE: Duration = Duration::from_secs(4);
 /// A link has this long for its last writes.
@@ -66,6 +73,16 @@ pub enum RunError {
     Unkept(Unkept),
 }
 
+impl RunError {
+    /// The lane never ran: with another lane file it may.
+    pub const fn at_start(&self) -> bool {
+        match self {
+            Self::Journal(_) | Self::Store(_) | Self::Socket(..) => true,
+            Self::Unkept(_) => false,
+        }
+    }
+}
+
 impl std::fmt::Display for RunError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -89,7 +106,8 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let store = open_store(&config, lane_key).await?;
     let Store { journal, evidence, seals, findings } = store;
     let settings = config.settings();
-    let (recalled, mut interlock) = (recall_open(&journal, &seals, &settings).await, Interlock::new(&settings));
+    let (recalled, mut interlock) =
+        (recollection::recall(&journal, &seals, &settings).await, Interlock::new(&settings));
     for (kind, subject) in &recalled.records {
         interlock.recall(kind, subject);
     }
@@ -97,7 +115,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         tracing::info!(%inspection, "going on with the inspection that was open");
     }
     if recalled.whole {
-        erase_old_keys(&seals, recalled.open.inspection().cloned());
+        recollection::erase_old_keys(&seals, recalled.open.inspection().cloned());
     }
     let lane = Lane::restore(settings, ids(clock), recalled.open);
 
@@ -106,7 +124,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let roles = Roles::of(&config);
     let links = start_links(&config, &roles, clock, &field_events, &producers);
     let (scans_out, scans) = mpsc::channel(8);
-    watch_folders(&config, &evidence, clock, &scans_out, &producers);
+    pictures::watch_folders(&config, &evidence, clock, &scans_out, &producers);
     let (calls, asked) = mpsc::channel(64);
     let (for_control, control_asked) = mpsc::channel(64);
     let (stops_out, stops) = mpsc::channel(64);
@@ -123,10 +141,12 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         lane: lane.view(),
         devices: devices.views.clone(),
     }));
+    let cameras = cameras::start(&config, clock, &field_events, &producers);
+    let (snapshots, snapper) = Snapshots::start(cameras::looked_at(&config, &cameras), evidence, scribe.clone(), clock);
     told_at_start(&scribe, &config, clock, findings);
 
     let uplink_stop = CancellationToken::new();
-    let (uplink_state, uplink) = start_uplink(&config, &journal, &scribe, &status, clock, &uplink_stop).await.unzip();
+    let (uplink_state, uplink) = start_uplink(&config, &journal, &scribe, &status, clock, &uplink_stop).unzip();
     tokio::spawn(supervise::store(journal.clone(), clock, progress.clone()));
     let watches: Vec<_> = devices
         .links
@@ -144,6 +164,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         scribe,
         journal: journal.clone(),
         seals,
+        snapshots,
         words,
         field,
         scans,
@@ -165,6 +186,11 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     for link in links {
         let _ = tokio::time::timeout(LINK_END, link.ended()).await;
     }
+    for camera in cameras {
+        let _ = tokio::time::timeout(LINK_END, camera.ended()).await;
+    }
+    // Pictures that were taken come on record while there is a journal.
+    let _ = tokio::time::timeout(UPLINK_END, snapper).await;
     uplink_stop.cancel();
     if let Some(uplink) = uplink {
         let _ = tokio::time::timeout(UPLINK_END, uplink).await;
@@ -192,67 +218,6 @@ async fn open_store(config: &Config, lane_key: PathBuf) -> Result<Store, RunErro
         Ok(Store { journal, evidence, seals, findings })
     });
     opened.await.map_err(|panic| RunError::Store(panic.to_string()))?
-}
-
-struct RecalledRun {
-    open: Recalled,
-    /// Everything that was asked for could be read.
-    whole: bool,
-    /// Kind and subject of the records that were looked through, oldest first.
-    records: Vec<(String, String)>,
-}
-
-/// The inspection that was open when the last run ended, from its own records.
-async fn recall_open(journal: &Journal, seals: &Seals, settings: &crate::lane::Settings) -> RecalledRun {
-    let reader = journal.reader();
-    let known = reader.inspections(RECALLED_MAX).await;
-    let mut whole = known.is_ok();
-    let mut ids = known.unwrap_or_default();
-    ids.reverse();
-    let mut found = Vec::new();
-    for id in ids {
-        match reader.inspection(id.clone()).await {
-            Ok(stored) => found.extend(stored.into_iter().map(|stored| stored.bytes)),
-            Err(error) => {
-                whole = false;
-                tracing::error!(inspection = id, %error, "an inspection cannot be read back");
-            }
-        }
-    }
-    let mut parsed = Vec::new();
-    for bytes in &found {
-        let Ok(record) = journal::Record::parse(bytes) else { continue };
-        if record.stream != Stream::Inspection {
-            continue;
-        }
-        let data = record.value();
-        let sealed = data.get("sealed").and_then(|sealed| sealed.as_str()).map(str::to_owned);
-        let agency = data.get("agency").and_then(|agency| agency.as_str()).map(str::to_owned);
-        let secret = match (sealed, agency) {
-            (Some(sealed), Some(agency)) => seals.unseal(&record.subject, &agency, &sealed).ok(),
-            _ => None,
-        };
-        let secret = secret.and_then(|plain: Vec<u8>| serde_json::from_slice(&plain).ok());
-        parsed.push((record.kind.to_string(), record.subject.to_string(), data, secret));
-    }
-    let memories =
-        parsed.iter().map(|(kind, subject, data, secret)| Memory { kind, subject, data, secret: secret.clone() });
-    let open = recall::fold(settings, memories);
-    let records = parsed.iter().map(|(kind, subject, ..)| (kind.clone(), subject.clone())).collect();
-    RecalledRun { open, whole, records }
-}
-
-/// A crash may come between the record that closes an inspection and the erasing of its key.
-fn erase_old_keys(seals: &Arc<Seals>, open: Option<Arc<str>>) {
-    let seals = seals.clone();
-    tokio::task::spawn_blocking(move || {
-        let held = seals.held().unwrap_or_default();
-        for inspection in held.iter().filter(|held| open.as_deref() != Some(held.as_str())) {
-            if let Err(error) = seals.erase(inspection) {
-                tracing::error!(inspection, %error, "the key of a closed inspection could not be erased");
-            }
-        }
-    });
 }
 
 /// Inspection ids: UUIDv7, so that they sort by time.
@@ -292,84 +257,13 @@ fn start_links(
         let timeout = on.map(|(_, on)| on.timeout).max().unwrap_or(Duration::from_millis(300));
         LinkSpec { name: link.name.clone(), medium: link.medium.clone(), devices, timeout, drive: Drive::Full }
     };
-    config.links.iter().map(|link| field::spawn(spec(link), clock, events.clone(), stop.clone())).collect()
-}
-
-fn watch_folders(
-    config: &Config,
-    evidence: &EvidenceFiles,
-    clock: Clock,
-    scans: &mpsc::Sender<Scan>,
-    stop: &CancellationToken,
-) {
-    for (number, device) in config.devices.iter().enumerate() {
-        let Connection::Folder(dir) = &device.connection else { continue };
-        let (events, incoming) = mpsc::channel(2);
-        tokio::spawn(field::folder::watch(device.id.shared(), dir.clone(), clock, events, stop.clone()));
-        tokio::spawn(keep_pictures(number, incoming, evidence.clone(), scans.clone(), clock));
-    }
-}
-
-/// Makes each picture durable before the lane hears of it.
-async fn keep_pictures(
-    device: usize,
-    mut incoming: mpsc::Receiver<FolderEvent>,
-    evidence: EvidenceFiles,
-    scans: mpsc::Sender<Scan>,
-    clock: Clock,
-) {
-    while let Some(event) = incoming.recv().await {
-        let scan = match event {
-            FolderEvent::Arrived(arrived) => match keep_picture(arrived, &evidence, clock).await {
-                Ok(scan) => scan,
-                Err((held, error)) => {
-                    // It is held, and found again as stale when the program starts.
-                    tracing::error!(%held, %error, "a picture could not be made durable");
-                    let reason = format!("{held} could not be made durable: {error}").into();
-                    Scan::Link { device, state: LinkState::Down { reason } }
-                }
-            },
-            FolderEvent::SetAside { device, name, reason } => Scan::SetAside { device, name, reason },
-            FolderEvent::Link { down: None, .. } => Scan::Link { device, state: LinkState::Up },
-            FolderEvent::Link { down: Some(reason), .. } => {
-                Scan::Link { device, state: LinkState::Down { reason: reason.into() } }
-            }
-        };
-        if scans.send(scan).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn keep_picture(
-    mut arrived: field::folder::Arrived,
-    evidence: &EvidenceFiles,
-    clock: Clock,
-) -> Result<Scan, (String, String)> {
-    let (store, bytes) = (evidence.clone(), std::mem::take(&mut arrived.bytes));
-    let size = bytes.len() as u64;
-    let kept = match tokio::task::spawn_blocking(move || store.put_known(&bytes)).await {
-        Ok(kept) => kept.map_err(|error| error.to_string()),
-        Err(panic) => Err(panic.to_string()),
+    let start = |(number, link): (u32, &crate::config::Link)| {
+        let spec = spec(link);
+        let interval = spec.devices.iter().map(|device| device.intervals.fast).min().unwrap_or_default();
+        let delay = interval.min(BEGINS_WITHIN) * (number % GROUPS) / GROUPS;
+        field::spawn_after(delay, spec, clock, events.clone(), stop.clone())
     };
-    let (kept, known) = kept.map_err(|error| (arrived.path.display().to_string(), error))?;
-    let arrival = match arrived.made(known, clock) {
-        Ok(made) => Arrival::Fresh { made },
-        Err(reason) => Arrival::Stale { reason: reason.into() },
-    };
-    let field::folder::Arrived { device, path, decoded, name, .. } = arrived;
-    let picture = Picture {
-        sha256: kept.sha256.as_str().into(),
-        media_type: decoded.media_type.into(),
-        size,
-        width: decoded.width,
-        height: decoded.height,
-        bits: decoded.bits,
-        name: name.into(),
-        device,
-        arrival,
-    };
-    Ok(Scan::Picture { picture, path })
+    (0..).zip(&config.links).map(start).collect()
 }
 
 /// Answers what only reads the journal, and passes the rest on to the control task.
@@ -428,7 +322,9 @@ fn barrier(config: &Config) -> Barrier {
     let device = config.gate.arm;
     match &config.devices[device].connection {
         Connection::Modbus(on) => Barrier { device, profile: on.profile.clone(), link: on.link },
-        Connection::Folder(_) => unreachable!("the lane file's check takes a barrier for the arm, never a folder"),
+        Connection::Folder(_) | Connection::Camera(_) => {
+            unreachable!("the lane file's check takes a barrier for the arm, never a folder or a camera")
+        }
     }
 }
 
@@ -446,7 +342,7 @@ fn told_at_start(scribe: &Scribe, config: &Config, clock: Clock, findings: Vec<j
     drop(scribe.keep_drafts(drafts, time));
 }
 
-async fn start_uplink(
+fn start_uplink(
     config: &Config,
     journal: &Journal,
     scribe: &Scribe,
@@ -467,14 +363,9 @@ async fn start_uplink(
             });
         }
     });
-    let owed = match JournalOwed::open(journal.clone()).await {
-        Ok(owed) => owed,
-        Err(error) => {
-            tracing::error!(%error, "the uplink cannot read the journal; records stay owed until the next start");
-            return None;
-        }
-    };
-    let mut handle = uplink::spawn(settings, owed, telling, clock, stop.clone());
+    // A lost index is built anew for seconds: the lane does not wait for that, the uplink does.
+    let opening = JournalOwed::open(journal.clone());
+    let mut handle = uplink::spawn_when(settings, opening, telling, clock, stop.clone());
     let (state, scribe) = (handle.state(), scribe.clone());
     let task = tokio::spawn(async move {
         while let Some(set_aside) = handle.set_aside().await {

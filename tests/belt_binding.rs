@@ -79,6 +79,8 @@ struct Run {
     pictured: BTreeMap<Arc<str>, BTreeSet<u64>>,
     /// Bags that were let through, with the inspection on which.
     passed: BTreeMap<u64, Arc<str>>,
+    /// The inspection that was let through last, and its shadow at the decision.
+    passing: Option<(Arc<str>, BTreeSet<u64>)>,
     score: Score,
     tickets: u64,
 }
@@ -112,6 +114,7 @@ impl Run {
             asked: Vec::new(),
             pictured: BTreeMap::new(),
             passed: BTreeMap::new(),
+            passing: None,
             score: Score::default(),
             tickets: 0,
             kind,
@@ -285,17 +288,19 @@ impl Run {
                 self.scanning = Some(id.clone());
             }
             "inspection.picture" => self.pictured(id, note.data["name"].as_str().unwrap_or_default()),
-            "belt.asked" if std::env::var_os("WHY").is_some() => println!("{} {}", self.now.as_millis(), note.data),
             "alarm.unbound_picture" if note.data["reason"] != "it is a copy of an earlier picture" => {
                 self.score.unbound += 1;
             }
             "inspection.review_opened" => self.asked.push(id.clone()),
             "inspection.sent" if note.data["side"] == "exit" => {
-                for bag in self.world.at(Eye::Decision) {
-                    self.passed.insert(bag, id.clone());
-                }
+                let bags = self.world.at(Eye::Decision);
+                bags.iter().for_each(|bag| drop(self.passed.insert(*bag, id.clone())));
+                self.passing = Some((id.clone(), bags.into_iter().collect()));
             }
-            "inspection.sent" => self.passed.retain(|_, inspection| inspection != id),
+            "inspection.sent" | "inspection.halted" => {
+                self.passed.retain(|_, inspection| inspection != id);
+                self.passing = None;
+            }
             "inspection.closed" => {
                 self.score.departed += u64::from(note.data["outcome"] == "departed");
                 if self.truth.len() > 500 {
@@ -344,15 +349,13 @@ impl Run {
 
     /// Follows the bags: what makes a shadow together is one subject; who left by the exit was let through.
     fn look(&mut self) {
+        let gap = self.settings.gap_mm;
         if let Some(set) = self.scanning.as_ref().and_then(|id| self.truth.get_mut(id)) {
-            let members: Vec<f64> =
-                self.world.bags().iter().filter(|bag| set.contains(&bag.id)).map(world::Bag::rear).collect();
-            let at = self.world.at(Eye::Scan);
-            for bag in self.world.bags().iter().filter(|bag| at.contains(&bag.id)) {
-                if members.iter().any(|rear| rear - bag.front < self.settings.gap_mm) {
-                    set.insert(bag.id);
-                }
-            }
+            shadow(&self.world, Eye::Scan, gap, set);
+        }
+        if let Some((id, set)) = &mut self.passing {
+            shadow(&self.world, Eye::Decision, gap, set);
+            set.iter().for_each(|bag| drop(self.passed.insert(*bag, id.clone())));
         }
         for (bag, away) in self.world.gone() {
             let pass = self.passed.remove(&bag);
@@ -447,6 +450,17 @@ impl Run {
             _ => return,
         }
         self.hand(at);
+    }
+}
+
+/// Adds what makes one shadow with what is in `set`.
+fn shadow(world: &world::Belt, eye: Eye, gap: f64, set: &mut BTreeSet<u64>) {
+    let rears: Vec<f64> = world.bags().iter().filter(|bag| set.contains(&bag.id)).map(world::Bag::rear).collect();
+    let at = world.at(eye);
+    for bag in world.bags().iter().filter(|bag| at.contains(&bag.id)) {
+        if rears.iter().any(|rear| rear - bag.front < gap) {
+            set.insert(bag.id);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ const FOLDER: &str = "tests/config_errors";
 const ELSEWHERE: &[&str] = &["W0106"];
 
 fn check(config: PathBuf) -> Outcome {
-    outcome(&Args { config, json: false, explain: None }, Ink::Plain)
+    outcome(&Args { config, json: false, explain: None, online: Default::default() }, Ink::Plain)
 }
 
 /// The lane files of the folder, and one that is not there.
@@ -48,7 +48,8 @@ fn every_broken_file_is_answered_word_for_word() {
 #[test]
 fn every_fault_has_a_place_and_an_explanation() {
     for case in cases() {
-        let Outcome { text, .. } = outcome(&Args { config: case.clone(), json: true, explain: None }, Ink::Plain);
+        let Outcome { text, .. } =
+            outcome(&Args { config: case.clone(), json: true, explain: None, online: Default::default() }, Ink::Plain);
         let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
         let faults = answer["faults"].as_array().unwrap();
         assert!(!faults.is_empty(), "{}", case.display());
@@ -64,7 +65,8 @@ fn every_fault_has_a_place_and_an_explanation() {
 fn every_explained_code_is_met_by_a_broken_file() {
     let mut met: BTreeSet<String> = ELSEWHERE.iter().map(|code| (*code).to_owned()).collect();
     for case in cases() {
-        let Outcome { text, .. } = outcome(&Args { config: case, json: true, explain: None }, Ink::Plain);
+        let Outcome { text, .. } =
+            outcome(&Args { config: case, json: true, explain: None, online: Default::default() }, Ink::Plain);
         let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
         met.extend(answer["faults"].as_array().unwrap().iter().map(|fault| fault["code"].as_str().unwrap().to_owned()));
     }
@@ -76,8 +78,15 @@ fn every_explained_code_is_met_by_a_broken_file() {
 
 #[test]
 fn one_run_reports_faults_of_many_sorts() {
-    let Outcome { text, .. } =
-        outcome(&Args { config: Path::new(FOLDER).join("many-at-once.toml"), json: true, explain: None }, Ink::Plain);
+    let Outcome { text, .. } = outcome(
+        &Args {
+            config: Path::new(FOLDER).join("many-at-once.toml"),
+            json: true,
+            explain: None,
+            online: Default::default(),
+        },
+        Ink::Plain,
+    );
     let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
     let codes: BTreeSet<_> =
         answer["faults"].as_array().unwrap().iter().map(|fault| fault["code"].to_string()).collect();
@@ -97,7 +106,8 @@ fn chinese_before_a_fault_does_not_shift_its_column() {
         .collect::<Vec<_>>()
         .windows(9)
         .position(|chars| chars.iter().collect::<String>() == "\"monitor\"");
-    let Outcome { text: answer, .. } = outcome(&Args { config, json: true, explain: None }, Ink::Plain);
+    let Outcome { text: answer, .. } =
+        outcome(&Args { config, json: true, explain: None, online: Default::default() }, Ink::Plain);
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["faults"][0]["line"], line + 1);
     assert_eq!(answer["faults"][0]["column"], column.unwrap() + 1);

@@ -10,7 +10,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use journal::{draft, fill, identity, open, proven, served, small, streams, texts, tree};
 use portside::journal::{
-    AppendError, Draft, DraftError, Gravity, Identity, Journal, OpenError, Position, Record, Stream, verify,
+    AppendError, Draft, DraftError, Gravity, Identity, Journal, OpenError, Position, Record, Stored, Stream, verify,
 };
 use serde_json::json;
 
@@ -66,6 +66,47 @@ fn reading_stops_at_the_bytes_asked_for_but_always_gives_one_record() {
     assert_eq!(reader.read_blocking(&Stream::Alarm, 1, 4, three).unwrap(), all[..3]);
     assert_eq!(reader.read_blocking(&Stream::Alarm, 11, 4, 1 << 20).unwrap(), []);
     assert_eq!(reader.ends_blocking(&Stream::Audit).unwrap(), None);
+}
+
+#[test]
+fn the_youngest_records_of_a_stream_are_read_without_the_index_back_to_the_one_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    fill(&journal, 400);
+    let reader = journal.reader();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let is = |sequence: u64| move |stored: &Stored| stored.sequence == sequence;
+    let sequences = |found: Option<Vec<Stored>>| -> Option<Vec<u64>> {
+        found.map(|found| found.iter().map(|stored| stored.sequence).collect())
+    };
+    let young = runtime.block_on(reader.youngest(Stream::Alarm, usize::MAX, is(60))).unwrap();
+    assert_eq!(young, Some(reader.read_blocking(&Stream::Alarm, 60, 1000, usize::MAX).unwrap()));
+    assert_eq!(sequences(young), Some((60..=100).collect()));
+    let all = runtime.block_on(reader.youngest(Stream::Alarm, usize::MAX, |_| false)).unwrap();
+    assert_eq!(sequences(all), Some((1..=100).collect()), "the beginning of the log is an end as well");
+    let bounded = runtime.block_on(reader.youngest(Stream::Alarm, 20 * 1024, is(1))).unwrap();
+    assert_eq!(bounded, None, "there may be older ones");
+    journal.close_blocking();
+}
+
+#[test]
+fn young_and_old_records_read_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    let long = |number: usize| {
+        let data = json!({ "number": number, "text": "x".repeat(3000) });
+        Draft::new(Stream::Alarm, "a.b", "arm", Timestamp::from_second(1).unwrap(), data)
+    };
+    let _ = journal.append(&(1..=500).map(long).collect::<Vec<_>>()).wait().unwrap();
+    let reader = journal.reader();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for from in [1, 50, 490, 500] {
+        let here = runtime.block_on(reader.read(Stream::Alarm, from, 30, 10_000)).unwrap();
+        assert_eq!(here, reader.read_blocking(&Stream::Alarm, from, 30, 10_000).unwrap(), "from {from}");
+        assert_eq!(here[0].sequence, from);
+    }
+    assert_eq!(runtime.block_on(reader.read(Stream::Alarm, 501, 30, 10_000)).unwrap(), []);
+    journal.close_blocking();
 }
 
 #[test]

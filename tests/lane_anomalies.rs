@@ -526,3 +526,28 @@ fn late_word_of_an_opening_that_failed_does_not_make_a_close_forgotten() {
     site.set(UNDER, Presence::Present);
     assert!(site.orders().contains(&Order::CloseOff));
 }
+
+#[test]
+fn a_loose_wire_of_a_contact_is_told_once_until_it_has_been_readable_for_a_while() {
+    let mut site = Site::started(Closes::Held);
+    for _ in 0..20 {
+        site.contact(ArmContact::Protection, Contact::Unknown);
+        site.contact(ArmContact::Protection, Contact::Off);
+    }
+    assert_eq!(site.count("alarm.contact_lost"), 1);
+    site.run(6_000);
+    site.contact(ArmContact::Protection, Contact::Unknown);
+    assert_eq!(site.count("alarm.contact_lost"), 2);
+}
+
+#[test]
+fn a_lane_that_sees_nothing_is_not_called_free() {
+    let mut site = Site::started(Closes::Held);
+    assert_eq!(site.step(), "free");
+    site.silent[UNDER] = true;
+    site.run(1_000);
+    assert_eq!(site.step(), "blind");
+    site.silent[UNDER] = false;
+    site.run(100);
+    assert_eq!(site.step(), "free");
+}

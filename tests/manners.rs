@@ -187,6 +187,22 @@ async fn a_changed_lane_file_is_taken_at_sighup_by_the_same_process_in_the_same_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lane_file_that_is_right_but_cannot_start_gives_way_to_the_old_one() {
+    let (dir, gate, daemon) = running().await;
+    let inspection = half_judged(&daemon, &gate);
+    let before = daemon.status().unwrap();
+    std::fs::write(dir.path().join("not-a-folder"), "").unwrap();
+    edit(dir.path(), "dir = \"store\"", "dir = \"not-a-folder/store\"");
+    daemon.signal(Signal::HUP);
+    daemon.hears("RELOADING=1");
+    let after = daemon.until("the old file", |status| status["lane"]["step"] == "reviewing");
+    assert_eq!(after["about"], before["about"]);
+    assert_eq!(id(&after), inspection);
+    daemon.end();
+    proven(&store(dir.path()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sigterm_that_comes_during_a_reload_is_not_forgotten() {
     let (dir, _gate, mut daemon) = running().await;
     edit(dir.path(), "name = \"货运卡口 3 号通道\"", "name = \"货运卡口三号通道\"");

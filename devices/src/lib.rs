@@ -4,6 +4,7 @@
 //! bytes go out as values.
 
 pub mod barrier;
+pub mod camera;
 pub mod codec;
 pub mod fault;
 pub mod kind;

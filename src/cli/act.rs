@@ -1,4 +1,4 @@
-//! What a person does from the shell: `verdict`, `identify`, `hold`, `barrier`.
+//! What a person does from the shell: `verdict`, `identify`, `hold`, `temperature`, `barrier`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -104,6 +104,32 @@ struct HoldOn {
     reason: String,
 }
 
+/// `portside temperature`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  portside temperature 0198c2b0-7a51 36.6 --agency ciq --officer 7731 --instrument \"ear thermometer 12\"\n\nThe thermometer of a lane only indicates. What is not normal asks for this second measurement, which ends it: a\nnormal one ends the hold, with an elevated one the agency goes on holding until it lifts."
+)]
+pub(super) struct TemperatureArgs {
+    /// Inspection id as `portside status` shows it, or its beginning
+    inspection: String,
+    /// What the instrument shows, in degrees Celsius
+    #[arg(value_parser = celsius)]
+    value: f64,
+    #[command(flatten)]
+    person: Person,
+    /// Which instrument it was measured with, for the record
+    #[arg(long)]
+    instrument: String,
+}
+
+/// Degrees Celsius, with or without the unit; a comma where people write one.
+fn celsius(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches(['C', '°', '℃']).trim().replace(',', ".");
+    let celsius: f64 =
+        number.parse().map_err(|_| format!("\"{text}\" is no temperature; expected one such as 36.6"))?;
+    if celsius.is_finite() { Ok(celsius) } else { Err("expected a temperature such as 36.6".to_owned()) }
+}
+
 /// `portside barrier`
 #[derive(Args, Debug)]
 #[command(
@@ -165,6 +191,12 @@ pub(super) fn hold(args: HoldArgs) -> ExitCode {
     }
 }
 
+/// Runs `portside temperature`.
+pub(super) fn temperature(args: TemperatureArgs) -> ExitCode {
+    let (inspection, instrument) = (args.inspection.into(), args.instrument.into());
+    send(args.person, Act::Temperature { inspection, celsius: args.value, instrument })
+}
+
 /// Runs `portside barrier`.
 pub(super) fn barrier(args: BarrierArgs) -> ExitCode {
     match args.act {
@@ -179,4 +211,19 @@ pub(super) fn barrier(args: BarrierArgs) -> ExitCode {
 fn send(person: Person, act: Act) -> ExitCode {
     let officer = Officer { agency: person.agency.into(), name: person.officer.into() };
     door::call(&person.door, &Call::Act { officer, act })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::celsius;
+
+    #[test]
+    fn a_temperature_is_read_as_people_write_it() {
+        for (text, number) in [("36.6", 36.6), ("36,6", 36.6), ("37 °C", 37.0), ("36.6℃", 36.6), ("36.6C", 36.6)] {
+            assert_eq!(celsius(text), Ok(number), "{text}");
+        }
+        for text in ["", "warm", "NaN", "inf", "36.6 F", "3 6"] {
+            assert!(celsius(text).is_err(), "{text}");
+        }
+    }
 }

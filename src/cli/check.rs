@@ -169,6 +169,10 @@ fn summary(config: &Config) -> String {
                     device.id, at.profile.name, link.name, at.unit
                 )
             }
+            Connection::Camera(camera) => {
+                let every = whole(camera.every);
+                writeln!(text, "  device {}: camera at {}, a frame every {every} ms", device.id, camera.source)
+            }
             Connection::Folder(dir) => writeln!(text, "  device {}: pictures from {}", device.id, dir.display()),
         };
     }
@@ -179,6 +183,7 @@ fn summary(config: &Config) -> String {
     }
     let _ = writeln!(text, "  gate: doubt stops a closing arm within {} ms (at most 150 ms)", whole(config.reaction()));
     text += &judgement(config);
+    text += &temperature(config);
     text += &uplink(config);
     text
 }
@@ -199,6 +204,20 @@ fn judgement(config: &Config) -> String {
     };
     let _ = writeln!(text, "; {picture}; hold after {} s of silence", config.review.timeout.as_secs());
     text
+}
+
+fn temperature(config: &Config) -> String {
+    match (&config.temperature, config.screening()) {
+        (None, _) => String::new(),
+        (Some(_), None) => "  temperature: not measured of those who leave, except in an emergency\n".to_owned(),
+        (Some(_), Some(rules)) => {
+            let (device, agency, limit) = (&rules.device, &rules.agency, rules.elevated);
+            let without = if rules.required { "holds" } else { "is told" };
+            format!(
+                "  temperature: {device} indicates, elevated from {limit} °C; {agency} confirms, and {without} where it is not normal\n"
+            )
+        }
+    }
 }
 
 fn uplink(config: &Config) -> String {

@@ -61,6 +61,8 @@ enum Verb {
     Identify(act::IdentifyArgs),
     /// Stop a subject, or lift one's own hold
     Hold(act::HoldArgs),
+    /// Confirm a person's temperature with an instrument of one's own
+    Temperature(act::TemperatureArgs),
     /// Open by override, stop, resume, confirm
     Barrier(act::BarrierArgs),
 }
@@ -94,6 +96,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Verdict(args) => act::verdict(args),
         Verb::Identify(args) => act::identify(args),
         Verb::Hold(args) => act::hold(args),
+        Verb::Temperature(args) => act::temperature(args),
         Verb::Barrier(args) => act::barrier(args),
     }
 }

@@ -44,6 +44,8 @@ const DROPPED_EVERY: Duration = Duration::from_secs(10);
 enum Ended {
     Stopped,
     Reload(Box<Config>),
+    /// It never ran: its socket or its store could not be opened.
+    NotStarted,
     Failed,
 }
 
@@ -67,12 +69,18 @@ pub(super) fn run(args: &RunArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut next = config;
+    let mut now = config;
+    // The lane file before the last reload, until the one after it has started.
+    let mut before: Option<Config> = None;
     let ended = loop {
-        match runtime.block_on(once(args, next, &mut told, &log)) {
-            Ended::Stopped => break ExitCode::SUCCESS,
-            Ended::Reload(config) => next = *config,
-            Ended::Failed => break ExitCode::FAILURE,
+        match (runtime.block_on(once(args, now.clone(), &mut told, &log)), before.take()) {
+            (Ended::Stopped, _) => break ExitCode::SUCCESS,
+            (Ended::Reload(config), _) => before = Some(std::mem::replace(&mut now, *config)),
+            (Ended::NotStarted, Some(old)) => {
+                tracing::error!("the lane cannot start with the changed lane file; it goes on with the old one");
+                now = old;
+            }
+            (Ended::NotStarted, None) | (Ended::Failed, _) => break ExitCode::FAILURE,
         }
     };
     // A name that is still being resolved must not hold the end up.
@@ -97,16 +105,13 @@ async fn once(args: &RunArgs, config: Config, told: &mut Told, log: &Log) -> End
                 notify::stopping("the lane is stopping");
             }
             stop.cancel();
-            match (log_failure(running.await), ended) {
-                (true, _) => Ended::Failed,
-                (false, Some(config)) => Ended::Reload(config),
-                (false, None) => Ended::Stopped,
+            match (failure(running.await), ended) {
+                (Some(failed), _) => failed,
+                (None, Some(config)) => Ended::Reload(config),
+                (None, None) => Ended::Stopped,
             }
         }
-        failed = &mut running => {
-            log_failure(failed);
-            Ended::Failed
-        }
+        failed = &mut running => failure(failed).unwrap_or(Ended::Failed),
     };
     if let Some(feeding) = feeding {
         feeding.abort();
@@ -114,16 +119,17 @@ async fn once(args: &RunArgs, config: Config, told: &mut Told, log: &Log) -> End
     ended
 }
 
-fn log_failure(ended: Result<Result<(), run::RunError>, tokio::task::JoinError>) -> bool {
+/// How a run failed, if it did; the log has why.
+fn failure(ended: Result<Result<(), run::RunError>, tokio::task::JoinError>) -> Option<Ended> {
     match ended {
-        Ok(Ok(())) => false,
+        Ok(Ok(())) => None,
         Ok(Err(error)) => {
             tracing::error!("{error}");
-            true
+            Some(if error.at_start() { Ended::NotStarted } else { Ended::Failed })
         }
         Err(panic) => {
             tracing::error!(%panic, "the lane's task ended by a panic");
-            true
+            Some(Ended::Failed)
         }
     }
 }

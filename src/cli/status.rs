@@ -56,6 +56,7 @@ pub fn screen(status: &Value) -> String {
     subject(&mut out, &status["lane"]);
     arm(&mut out, &status["lane"]);
     devices(&mut out, &status["devices"]);
+    cameras(&mut out, &status["cameras"]);
     journal(&mut out, &status["journal"], &status["uplink"]);
     faults(&mut out, &status["lane"]);
     out
@@ -80,6 +81,11 @@ fn subject(out: &mut String, lane: &Value) {
     for desk in list(&inspection["desks"]) {
         let role = if desk["role"] == "advisory" { " (advisory)" } else { "" };
         let _ = writeln!(out, "desk      {}{role}: {}", text(&desk["agency"]), text(&desk["standing"]));
+    }
+    if let Some(agency) = inspection["temperature"]["agency"].as_str() {
+        let standing = inspection["temperature"]["standing"].as_str().unwrap_or_default();
+        let standing = if standing == "confirm" { "a person measures again" } else { standing };
+        let _ = writeln!(out, "temp.     {agency}: {standing}");
     }
     for hold in list(&inspection["holds"]) {
         let reasons: Vec<&str> = list(&hold["reasons"]).filter_map(Value::as_str).collect();
@@ -108,7 +114,7 @@ fn arm(out: &mut String, lane: &Value) {
 }
 
 fn devices(out: &mut String, devices: &Value) {
-    for device in list(devices) {
+    for device in list(devices).filter(|device| device["kind"] != "camera") {
         let _ =
             write!(out, "device    {} ({}): {}", text(&device["id"]), text(&device["kind"]), text(&device["state"]));
         if let Some(reason) = device["reason"].as_str() {
@@ -116,6 +122,28 @@ fn devices(out: &mut String, devices: &Value) {
         }
         for (point, reason) in device["bad"].as_object().into_iter().flatten() {
             let _ = write!(out, "; {point}: {}", text(reason));
+        }
+        out.push('\n');
+    }
+}
+
+fn cameras(out: &mut String, cameras: &Value) {
+    for camera in list(cameras) {
+        let _ = write!(out, "camera    {}: {}", text(&camera["id"]), text(&camera["state"]));
+        match (camera["state"].as_str(), camera["age_ms"].as_u64()) {
+            (Some("live"), Some(age)) => {
+                let _ = write!(out, ", newest frame {age} ms old");
+            }
+            (Some("stale"), Some(age)) => {
+                let _ = write!(out, ", {}, newest frame {age} ms old", text(&camera["why"]).replace('_', " "));
+            }
+            (_, _) => {
+                let _ =
+                    camera["reason"].as_str().map(|reason| write!(out, ", {}", reason.replace(char::is_control, " ")));
+            }
+        }
+        if let Some(starts @ 2..) = camera["starts"].as_u64() {
+            let _ = write!(out, ", process {starts}");
         }
         out.push('\n');
     }

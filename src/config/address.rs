@@ -29,6 +29,8 @@ pub(super) enum Address {
     Tcp { host: Host, port: u16 },
     /// `rtsp://HOST[:PORT]/PATH`
     Rtsp(Rtsp),
+    /// `v4l2:///dev/v4l/by-id/…`
+    V4l2(PathBuf),
     /// `file:///FOLDER`, `file:///CLIP`
     File(PathBuf),
 }
@@ -40,6 +42,17 @@ pub(super) struct Rtsp {
     pub(super) port: u16,
     /// Path and query, from the `/` on.
     pub(super) path: String,
+}
+
+impl std::fmt::Display for Rtsp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { host, port, path } = self;
+        if host.0.contains(':') {
+            write!(f, "rtsp://[{}]:{port}{path}", host.0)
+        } else {
+            write!(f, "rtsp://{}:{port}{path}", host.0)
+        }
+    }
 }
 
 /// A broker's address.
@@ -93,7 +106,7 @@ fn host_and_port(text: &str, code: Code) -> Result<(Host, Option<u16>), Flaw> {
     }
 }
 
-const SCHEMES: &[&str] = &["modbus", "modbus+rtu", "serial", "tcp", "rtsp", "file"];
+const SCHEMES: &[&str] = &["modbus", "modbus+rtu", "serial", "tcp", "rtsp", "v4l2", "file"];
 
 fn bad(label: impl Into<String>) -> Flaw {
     Flaw::new(codes::BAD_ADDRESS, label).help("write \"modbus://10.0.0.20:502/1\": host, port and unit id")
@@ -112,6 +125,7 @@ impl TextValue for Address {
             "serial" => serial(rest),
             "tcp" => tcp(rest),
             "rtsp" => rtsp(rest),
+            "v4l2" => v4l2(rest),
             "file" => file(rest),
             other => Err(match nearest(other, SCHEMES.iter().copied()) {
                 Some(near) => Flaw::new(codes::BAD_ADDRESS, format!("unknown scheme `{other}`"))
@@ -124,7 +138,7 @@ impl TextValue for Address {
     fn schema() -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^(modbus(\\+rtu)?://(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/[0-9]{1,3}|serial://.+|tcp://.+:[0-9]{1,5}/?|rtsp://[^@]+|file:///.+)$",
+            "pattern": "^(modbus(\\+rtu)?://(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/[0-9]{1,3}|serial://.+|tcp://.+:[0-9]{1,5}/?|rtsp://[^@]+|v4l2:///dev/.+|file:///.+)$",
         })
     }
 }
@@ -214,6 +228,14 @@ fn rtsp(rest: &str) -> Result<Address, Flaw> {
     Ok(Address::Rtsp(Rtsp { host, port: port.unwrap_or(554), path: format!("/{path}") }))
 }
 
+fn v4l2(rest: &str) -> Result<Address, Flaw> {
+    if rest.strip_prefix("/dev/").is_some_and(|name| !name.is_empty() && !name.chars().any(char::is_control)) {
+        return Ok(Address::V4l2(PathBuf::from(rest)));
+    }
+    Err(Flaw::new(codes::BAD_ADDRESS, "expected the camera's path below /dev/")
+        .help("write \"v4l2:///dev/v4l/by-id/…\", with three slashes"))
+}
+
 fn file(rest: &str) -> Result<Address, Flaw> {
     if rest.starts_with('/') && rest.len() > 1 && !rest.chars().any(char::is_control) {
         return Ok(Address::File(PathBuf::from(rest)));
@@ -288,6 +310,7 @@ mod tests {
             ("file:///srv/xray", Address::File("/srv/xray".into())),
             ("rtsp://10.0.0.30/1?a=b", rtsp("10.0.0.30", 554, "/1?a=b")),
             ("rtsp://[fe80::1]:8554", rtsp("fe80::1", 8554, "/")),
+            ("v4l2:///dev/v4l/by-id/usb-1", Address::V4l2("/dev/v4l/by-id/usb-1".into())),
         ];
         for (text, address) in table {
             assert_eq!(Address::parse(text).ok(), Some(address), "{text}");
@@ -324,6 +347,8 @@ mod tests {
             "tcp://10.0.0.40",
             "tcp://10.0.0.40:4001/x",
             "rtsp://10.0.0.30/a b",
+            "v4l2:///video0",
+            "v4l2://dev/video0",
             "file://srv/xray",
             "file:///",
             "modbsu://h:502/1",

@@ -9,7 +9,7 @@ use portside_devices::kind::Kind;
 use portside_devices::plan::Speed;
 use portside_devices::profile::Profile;
 
-use super::choice::{Direction, Mode, Receipts, Traffic};
+use super::choice::{Decisive, Direction, Mode, Receipts, Traffic};
 use super::value::{Id, Recipient};
 use crate::field::medium::Medium;
 use crate::lane;
@@ -35,6 +35,8 @@ pub struct Config {
     pub station: Station,
     /// How verdicts become a release.
     pub review: Review,
+    /// How temperatures are measured, where they are.
+    pub temperature: Option<lane::temperature::Rules>,
     /// The barrier and what guards it.
     pub gate: Gate,
     /// Lower-case hex SHA-256 of the lane file's bytes, the configuration hash of `status`.
@@ -161,6 +163,7 @@ impl Device {
         match &self.connection {
             Connection::Modbus(device) => device.profile.kind,
             Connection::Folder(_) => Kind::Xray,
+            Connection::Camera(_) => Kind::Camera,
         }
     }
 
@@ -168,7 +171,7 @@ impl Device {
     pub const fn modbus(&self) -> Option<&OnModbus> {
         match &self.connection {
             Connection::Modbus(device) => Some(device),
-            Connection::Folder(_) => None,
+            Connection::Folder(_) | Connection::Camera(_) => None,
         }
     }
 }
@@ -180,6 +183,21 @@ pub enum Connection {
     Modbus(OnModbus),
     /// A folder into which an X-ray machine drops its pictures.
     Folder(PathBuf),
+    /// A camera, watched by a process of its own.
+    Camera(OnCamera),
+}
+
+/// A camera.
+#[derive(Clone, Debug)]
+pub struct OnCamera {
+    /// `rtsp://…` without a login, `file://…` or `v4l2://…`.
+    pub source: Arc<str>,
+    /// File with its login.
+    pub credentials: Option<PathBuf>,
+    /// How often a frame is taken.
+    pub every: Duration,
+    /// At which instants its picture is kept; never twice the same.
+    pub snapshots: Vec<Decisive>,
 }
 
 /// A unit on TCP or a serial bus, whether it speaks Modbus, lines or frames: its profile says which.

@@ -14,11 +14,14 @@ macro_rules! choice {
         $($(#[doc = $doc:literal])* $variant:ident = $word:literal,)*
     } $(later $($later:literal)*)?) => {
         $(#[doc = $about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         $vis enum $name { $($(#[doc = $doc])* $variant,)* }
 
         impl $name {
             const WORDS: &[&str] = &[$($word),*];
+            /// Every one of them.
+            #[allow(dead_code)] // few choices are gone through
+            $vis const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// The word that the lane file and the records use.
             #[allow(dead_code)] // not every choice is written out again
@@ -134,16 +137,40 @@ choice! {
         Diverter = "diverter",
         /// A belt without an X-ray machine.
         Belt = "belt",
-    } later "camera" "thermal" "seal" "reader"
+        /// A camera that looks at the lane.
+        Camera = "camera",
+    } later "thermal" "seal" "reader"
 }
 
 impl DeviceKind {
     /// True where the readings alone are worth having: nothing else in the lane file need name such a device.
     pub(super) const fn stands_alone(self) -> bool {
         match self {
-            Self::Thermometer | Self::Weighbridge | Self::Radiation | Self::Ups | Self::Display | Self::Light => true,
-            Self::Barrier | Self::Io | Self::Xray | Self::Diverter | Self::Belt => false,
+            Self::Weighbridge | Self::Radiation | Self::Ups | Self::Display | Self::Light | Self::Camera => true,
+            Self::Barrier | Self::Io | Self::Xray | Self::Thermometer | Self::Diverter | Self::Belt => false,
         }
+    }
+}
+
+choice! {
+    /// An instant of an inspection at which pictures of the lane are kept.
+    pub Decisive, "a decisive instant" {
+        /// A subject is in the lane.
+        Arrival = "arrival",
+        /// Its plate or number is known.
+        Identified = "identified",
+        /// An X-ray picture became evidence of it.
+        Picture = "picture",
+        /// A desk judged, or its time was up.
+        Verdict = "verdict",
+        /// The release, or a named person's override.
+        Release = "release",
+        /// The arm is asked to open.
+        Opening = "opening",
+        /// The subject has left.
+        Departed = "departed",
+        /// Something that a person must know.
+        Alarm = "alarm",
     }
 }
 

@@ -169,7 +169,8 @@ codes! {
          receipts of its own.";
     NOT_THERE_YET = "W0102", "a file or folder is not there",
         "The daemon starts without it and the lane works; but the uplink does not connect without its certificates, \
-         and no picture arrives in a folder that is not there. This is no error because the file may come later (a \
+         no picture arrives in a folder that is not there, and \
+         a camera without its login is lost. This is no error because the file may come later (a \
          systemd credential, a mounted share).";
     PLAIN_MQTT = "W0103", "the uplink is not protected",
         "With mqtt:// everyone on the way can read and change what the lane sends. Use mqtts:// with the centre's `ca`.";
@@ -178,15 +179,20 @@ codes! {
          not what you meant, its id is missing in [gate] or [[station]].";
     NOT_YET = "W0105", "not done by this version",
         "The key is understood and kept for later, but this version does nothing with it.";
-    OPEN_KEY = "W0106", "a private key that others can read",
-        "Every user of this machine can read the file and speak as this lane. Make it readable for the daemon alone: \
-         `chmod 0400 FILE; chown portside FILE`.";
+    OPEN_KEY = "W0106", "a secret that others can read",
+        "Every user of this machine can read the file, and speak as this lane or log in to its camera. Make it readable \
+         for the daemon alone: `chmod 0400 FILE; chown portside FILE`.";
     IDLE_AGENCY = "W0107", "an agency without a desk",
         "The agency can place holds, but it is never asked for a verdict. If it should be, give it a desk at the \
          station.";
     IDLE_BUS = "W0108", "a bus without a device",
         "No address names this bus, so its port is not opened. Give its devices the address modbus://NAME/UNIT, or \
          remove the section.";
+    CAMERA_NUMBER = "W0110", "a camera without a stable name",
+        "/dev/video0 is whichever camera was found first: after a restart, or when a plug is pulled and put back, it may \
+         be another one, and the pictures in the record would be of another place. The names below /dev/v4l/by-id/ carry \
+         the camera's own serial number and stay. (Cameras without one: /dev/v4l/by-path/, the socket that it is plugged \
+         into.)";
     PORT_NUMBER = "W0109", "a serial port without a stable name",
         "/dev/ttyUSB0 is whichever adapter was found first: after a restart, or when a plug is pulled and put back, it \
          may be another one, and the devices behind it others too. The names below /dev/serial/by-id/ carry the \

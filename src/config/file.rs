@@ -7,8 +7,9 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address::{Address, Broker};
-use super::choice::{DeviceKind, Direction, Mode, ParityBit, Place, Receipts, Role, Traffic};
+use super::choice::{Decisive, DeviceKind, Direction, Mode, ParityBit, Place, Receipts, Role, Traffic};
 use super::faults::{Faults, Placed};
+use super::measure::{Count, Degrees, Metres};
 use super::quantity::{Size, Span};
 use super::serial::{Baud, DataBits, StopBits};
 use super::table::{Key, Spot, TomlValue, table, wrong_type};
@@ -42,6 +43,8 @@ table! {
         optional review: ReviewTable = "{}";
         /// The barrier and the sensors that guard it.
         required gate: GateTable, like "[gate]";
+        /// How temperatures are measured, and which agency confirms them.
+        optional temperature: TemperatureTable;
         /// Device profiles of the site's own.
         optional profiles: ProfilesTable;
     }
@@ -152,15 +155,19 @@ table! {
         required kind: DeviceKind, like "\"barrier\"";
         /// The device's name for people; if absent, its id.
         optional name: Text, like "\"栏杆机\"";
-        /// The model, KIND/VENDOR-MODEL: shipped with portside or of the site's own. For barrier and io.
+        /// The model, KIND/VENDOR-MODEL: shipped with portside or of the site's own. Not for xray and camera.
         optional profile: ProfileName, like "\"barrier/generic-relay\"";
         /// modbus://HOST:PORT/UNIT, modbus://BUS/UNIT on a [bus.NAME], or file:///FOLDER for an X-ray machine that
         /// drops pictures into a folder.
         required address: Address, like "\"modbus://10.0.0.20:502/1\"";
-        /// How often the fast points are read; if absent, 100 ms.
+        /// How often the fast points are read; if absent, 100 ms. For a camera: how often a frame is taken; if absent, 200 ms.
         optional interval: Span<10, MINUTE>, like "\"100 ms\"";
         /// How long one answer may take; if absent, 250 ms.
         optional timeout: Span<10, { 5 * SECOND }>, like "\"250 ms\"";
+        /// For a camera at rtsp://: file with its login, one line USER:PASSWORD; a path, never the login itself.
+        optional credentials: FilePath, like "\"/etc/portside/cam1.login\"";
+        /// For a camera: the instants of an inspection at which its picture is kept; if absent, all of them.
+        optional snapshots: Vec<Placed<Decisive>>, like "[ \"arrival\", \"release\", \"alarm\" ]";
     }
 }
 
@@ -233,6 +240,41 @@ table! {
 }
 
 table! {
+    /// How temperatures are measured, and which agency confirms them. Indicative only: what is not normal asks for a
+    /// second measurement that a named officer types.
+    TemperatureTable, "[temperature]" {
+        /// The thermometer: a device of kind thermometer.
+        required device: DeviceName, like "\"thermo\"";
+        /// The agency whose result it is: it confirms, and it alone holds for it.
+        required agency: AgencyName, like "\"ciq\"";
+        /// Without a normal or confirmed result the agency holds the subject.
+        optional required: bool = "true";
+        /// From here on a temperature is elevated.
+        required elevated: Degrees<30, 45>, like "\"37.3 °C\"";
+        /// The lowest that can be a person's: what is colder is the background.
+        optional lowest: Degrees<20, 40> = "\"34 °C\"";
+        /// The highest that can be a person's.
+        optional highest: Degrees<38, 50> = "\"43 °C\"";
+        /// The surroundings must be this warm.
+        optional ambient_min: Degrees<0, 40>, like "\"16 °C\"";
+        /// The surroundings must not be warmer.
+        optional ambient_max: Degrees<10, 50>, like "\"32 °C\"";
+        /// The subject must be this far away.
+        optional distance_min: Metres<10, 10_000>, like "\"0.3 m\"";
+        /// The subject must not be farther away.
+        optional distance_max: Metres<10, 20_000>, like "\"0.8 m\"";
+        /// Readings in a row that must agree.
+        optional repeats: Count<1, 20> = "3";
+        /// Agreeing readings differ by no more than this.
+        optional spread: Degrees<0, 5> = "\"0.5 °C\"";
+        /// A series that is not complete after this is invalid.
+        optional within: Span<SECOND, MINUTE> = "\"10 s\"";
+        /// What was measured is sealed for its agency; false writes it into records that every agency reads.
+        optional seal: bool = "true";
+    }
+}
+
+table! {
     /// Device profiles of the site's own.
     ProfilesTable, "[profiles]" {
         /// Folder with KIND/VENDOR-MODEL.toml files; they go before shipped ones of the same name.
@@ -252,6 +294,7 @@ const HOMES: &[(&str, &[Key])] = &[
     (ReviewTable::TITLE, ReviewTable::KEYS),
     (GateTable::TITLE, GateTable::KEYS),
     (SensorTable::TITLE, SensorTable::KEYS),
+    (TemperatureTable::TITLE, TemperatureTable::KEYS),
 ];
 
 /// The one section that has a key called `word`, if it is one alone.

@@ -12,6 +12,7 @@ pub mod codes;
 mod cost;
 mod faults;
 mod file;
+mod measure;
 mod profiles;
 mod quantity;
 mod read;
@@ -24,10 +25,10 @@ mod table;
 mod value;
 
 pub use checked::{
-    Agency, Config, Connection, Desk, Device, Gate, Identity, Lane, Link, OnModbus, Review, Screens, Security, Sensor,
-    Station, Store, Uplink,
+    Agency, Config, Connection, Desk, Device, Gate, Identity, Lane, Link, OnCamera, OnModbus, Review, Screens,
+    Security, Sensor, Station, Store, Uplink,
 };
-pub use choice::{Direction, Mode, Receipts, Traffic};
+pub use choice::{Decisive, Direction, Mode, Receipts, Traffic};
 pub use cost::{Figures, interval_of};
 pub use read::{Checked, load, parse};
 pub use report::{Ink, Report, Source};

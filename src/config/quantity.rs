@@ -62,7 +62,7 @@ pub(super) fn time(text: &str) -> Option<Duration> {
     parse(text, TIMES).ok().map(Duration::from_millis)
 }
 
-fn read(
+pub(super) fn read(
     value: &Spanned<DeValue<'_>>,
     spot: Spot<'_>,
     units: &[(&str, u64)],
@@ -105,7 +105,7 @@ fn read(
     None
 }
 
-fn out_of_range(value: &Spanned<DeValue<'_>>, spot: Spot<'_>, low: &str, high: &str, faults: &mut Faults) {
+pub(super) fn out_of_range(value: &Spanned<DeValue<'_>>, spot: Spot<'_>, low: &str, high: &str, faults: &mut Faults) {
     let label = format!("expected {low} to {high}");
     faults.add(codes::OUT_OF_RANGE, value.span(), format!("{spot} is out of its safe range"), label);
 }
@@ -149,7 +149,7 @@ fn shown(amount: u64, units: &[(&str, u64)]) -> String {
     format!("{} {name}", amount / factor)
 }
 
-fn schema(units: &[(&str, u64)], range: &str) -> Schema {
+pub(super) fn schema(units: &[(&str, u64)], range: &str) -> Schema {
     let names: Vec<_> = units.iter().map(|(name, _)| *name).collect();
     json_schema!({
         "type": "string",

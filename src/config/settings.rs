@@ -6,6 +6,7 @@ use std::time::Duration;
 use portside_devices::kind::Closes;
 
 use super::checked::Config;
+use super::choice::{Direction, Mode};
 use crate::lane;
 
 /// The longest time between two renewals of a held close.
@@ -28,6 +29,7 @@ impl Config {
                 Some(_) => lane::PictureRule::Required { within: self.station.picture },
                 None => lane::PictureRule::None,
             },
+            temperature: self.screening().cloned(),
             review_timeout: self.review.timeout,
             blind: self.review.blind,
             clear_for: self.gate.clear,
@@ -38,6 +40,13 @@ impl Config {
             gone_after: self.gate.gone,
             trailer_gap: TRAILER_GAP,
         }
+    }
+
+    /// How temperatures are measured in the lane's direction and mode; `None` where they are not. In normal mode those who
+    /// enter are screened, in an emergency those who leave as well.
+    pub fn screening(&self) -> Option<&lane::temperature::Rules> {
+        let screens = self.lane.direction != Direction::Exit || self.lane.mode == Mode::Emergency;
+        self.temperature.as_ref().filter(|_| screens)
     }
 
     fn arm(&self) -> lane::Arm {

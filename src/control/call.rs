@@ -108,6 +108,10 @@ pub fn readable(call: &Call) -> Result<(), String> {
             bounded("inspection", inspection, WORD_MAX)?;
             bounded("reason", reason, REASON_MAX)
         }
+        Act::Temperature { inspection, instrument, .. } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            bounded("instrument", instrument, WORD_MAX)
+        }
         Act::Open { reason } => bounded("reason", reason, REASON_MAX),
         Act::Stop | Act::Resume | Act::ConfirmClear | Act::ConfirmSubject => Ok(()),
     }

@@ -28,10 +28,15 @@ impl Control {
         }
     }
 
-    fn readings(&mut self, device: usize, readings: Vec<Reading>) {
-        for reading in &readings {
+    fn readings(&mut self, device: usize, mut readings: Vec<Reading>) {
+        let roles = &self.parts.roles;
+        let mut order: Vec<&Reading> = readings.iter().collect();
+        order.sort_by_key(|reading| roles.comes_last(device, reading));
+        for reading in order {
+            let discreet = self.parts.roles.discreet(device, &reading.point);
             let bad = match &reading.quality {
                 Quality::Good | Quality::Stale => None,
+                Quality::Bad(_) | Quality::Invalid(_) if discreet => Some("no usable reading".to_owned()),
                 Quality::Bad(reason) | Quality::Invalid(reason) => Some(reason.clone()),
             };
             if self.parts.devices.quality(device, &reading.point, bad) {
@@ -41,6 +46,7 @@ impl Control {
                 self.step(event);
             }
         }
+        readings.retain(|reading| !self.parts.roles.discreet(device, &reading.point));
         self.thinner.add(device, readings);
     }
 
@@ -115,6 +121,7 @@ impl Control {
             "epoch": heads.epoch.to_string(), "newest": streams, "waiting": self.queue.len(),
             "fenced": self.parts.journal.fenced(),
         });
+        status["cameras"] = self.parts.snapshots.views(self.parts.clock.moment());
         status["uplink"] = self.parts.uplink.as_ref().map_or(serde_json::Value::Null, |state| json!(&*state.borrow()));
         status
     }
@@ -145,6 +152,7 @@ fn named(act: &Act) -> (&'static str, Option<Arc<str>>) {
         Act::Judge { inspection, .. } => ("judge", Some(inspection.clone())),
         Act::PlaceHold { inspection, .. } => ("place_hold", Some(inspection.clone())),
         Act::LiftHold { inspection, .. } => ("lift_hold", Some(inspection.clone())),
+        Act::Temperature { inspection, .. } => ("temperature", Some(inspection.clone())),
         Act::Open { .. } => ("open", None),
         Act::Stop => ("stop", None),
         Act::Resume => ("resume", None),

@@ -17,6 +17,7 @@ mod queue;
 pub mod records;
 pub mod roles;
 pub mod scribe;
+pub mod snapshots;
 pub mod socket;
 pub mod status;
 pub mod telemetry;
@@ -42,6 +43,7 @@ use devices::{Devices, Ordered};
 use queue::{Queue, Ready, Step};
 use roles::Roles;
 use scribe::{Scribe, Unkept};
+use snapshots::Snapshots;
 use socket::Asked;
 use status::{LaneWords, Status};
 use telemetry::Thinner;
@@ -99,6 +101,8 @@ pub struct Parts {
     pub journal: Journal,
     /// Keys of sealed verdicts.
     pub seals: Arc<Seals>,
+    /// Pictures of the lane at the instants that matter.
+    pub snapshots: Snapshots,
     /// What the status says besides.
     pub words: LaneWords,
     /// What devices say.
@@ -371,6 +375,7 @@ impl Control {
         for note in &notes {
             tracing::info!(inspection = %note.subject, kind = note.kind, "recorded");
         }
+        self.parts.snapshots.look(&notes, self.parts.clock.moment());
         let records = notes.iter().cloned().map(Effect::Record).collect();
         let ticket = self.parts.scribe.keep(notes, self.parts.clock.wall());
         self.queue.push(Step::Kept { ticket, records });

@@ -188,6 +188,7 @@ fn deed(act: &Act) -> String {
         Act::Judge { inspection, verdict } => format!("judge {inspection} {}", format!("{verdict:?}").to_lowercase()),
         Act::PlaceHold { inspection, .. } => format!("place_hold {inspection}"),
         Act::LiftHold { inspection, .. } => format!("lift_hold {inspection}"),
+        Act::Temperature { inspection, .. } => format!("temperature {inspection}"),
         Act::Open { .. } => "open".to_owned(),
         Act::Stop => "stop".to_owned(),
         Act::Resume => "resume".to_owned(),

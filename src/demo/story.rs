@@ -62,7 +62,7 @@ impl Story {
 }
 
 /// One act that an officer is about to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Deed {
     /// Names the deed, so that it is done once.
     pub(super) key: String,

@@ -12,6 +12,7 @@
 
 mod board;
 mod breaker;
+pub mod camera;
 pub mod folder;
 mod later;
 mod link;
@@ -266,11 +267,29 @@ impl LinkHandle {
 /// `events` is never waited for: while it is full the link goes on polling, and tells everything again once there is
 /// room.
 pub fn spawn(spec: LinkSpec, clock: Clock, events: mpsc::Sender<FieldEvent>, cancel: CancellationToken) -> LinkHandle {
+    spawn_after(Duration::ZERO, spec, clock, events, cancel)
+}
+
+/// As [`spawn`], but the link begins after `delay`: links that are polled equally often, begun one after the other, do
+/// not have all their answers come at once.
+pub fn spawn_after(
+    delay: Duration,
+    spec: LinkSpec,
+    clock: Clock,
+    events: mpsc::Sender<FieldEvent>,
+    cancel: CancellationToken,
+) -> LinkHandle {
     let (commands, commands_in) = mpsc::channel(COMMANDS_WAITING_MAX);
     let (urgent, urgent_in) = mpsc::unbounded_channel();
     let stats = Arc::new(LinkStats::default());
     let name = spec.name.clone();
-    let link = link::Link::new(spec, clock, events, commands_in, urgent_in, stats.clone());
-    let task = tokio::spawn(link.run(cancel));
+    let counted = stats.clone();
+    let task = tokio::spawn(async move {
+        // A link that is to end before it began has nothing to bring to rest.
+        if cancel.run_until_cancelled(tokio::time::sleep(delay)).await.is_some() {
+            // Its polls stand on a grid that begins here.
+            link::Link::new(spec, clock, events, commands_in, urgent_in, counted).run(cancel).await;
+        }
+    });
     LinkHandle { name, commands, urgent, stats, task }
 }

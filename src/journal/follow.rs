@@ -125,7 +125,7 @@ impl Work {
         loop {
             let urgent = |state: &State| state.closed || state.index_failed || (state.wanted > 0 && state.durable > at);
             self.shared.wait(|state| urgent(state) || state.durable > at);
-            let state = self.shared.wait_at_most(GATHER, urgent);
+            let state = self.shared.gather(GATHER, urgent);
             if state.closed {
                 self.finish(at, state.durable);
                 return Stop::Closed;

@@ -22,6 +22,7 @@ mod log;
 mod offline;
 mod open;
 mod reader;
+mod recent;
 mod record;
 mod recover;
 mod scan;
@@ -31,6 +32,7 @@ mod shared;
 mod storage;
 mod story;
 mod stream;
+mod tail;
 mod verify;
 
 use std::collections::BTreeMap;

@@ -20,7 +20,7 @@ use super::record::Origin;
 use super::recover::{Recovered, recover};
 use super::segment::{self, FIRST};
 use super::shared::Shared;
-use super::storage::Storage;
+use super::storage::{Pace, Storage};
 use super::{Heads, Journal, files};
 use crate::clock::Clock;
 
@@ -284,7 +284,8 @@ fn start(
     let follower =
         doing("starting the index thread of", dir, Follower::start(Arc::clone(&shared), Arc::clone(&shelf)))?;
     let origin = Origin { port: lane.port, lane: lane.lane, epoch: lane.epoch };
-    let storage = Storage { origin, log, head, tips, heads, shared: Arc::clone(&shared), follower, lock };
+    let storage =
+        Storage { origin, log, head, tips, heads, shared: Arc::clone(&shared), follower, lock, pace: Pace::new() };
     let (queue, work) = mpsc::channel();
     let thread = std::thread::Builder::new().name("journal-storage".to_owned()).spawn(move || storage.run(&work));
     doing("starting the storage thread of", dir, thread)?;

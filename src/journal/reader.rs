@@ -3,7 +3,9 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::follow::Shelf;
 use super::frame::{self, HEADER, Piece, RECORD_LIMIT, Spot, pieces};
@@ -13,6 +15,10 @@ use super::recover::stream_of;
 use super::segment::{self, FIRST};
 use super::shared::Shared;
 use super::stream::Stream;
+use super::tail::{self, Reached};
+
+/// The index thread says within this where it begins, unless the disk is in trouble.
+const BEGINS_WITHIN: Duration = Duration::from_millis(500);
 
 /// A record as it lies in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +87,33 @@ impl Reader {
         max_records: usize,
         max_bytes: usize,
     ) -> Result<Vec<Stored>, ReadError> {
+        let young = self.shared.recent.read(&stream, from, max_records, max_bytes);
+        if let Some(young) = young.filter(|_| !self.shared.state().closed) {
+            return Ok(young);
+        }
         self.aside(move |reader| reader.read_blocking(&stream, from, max_records, max_bytes)).await
+    }
+
+    /// The youngest records of a stream, oldest first, back to the one that is `enough`. Straight from the log where
+    /// that is quicker than to wait for an index that is being built; `None` then means that no such record is in the
+    /// last `bytes_max` of it.
+    pub async fn youngest(
+        &self,
+        stream: Stream,
+        bytes_max: usize,
+        enough: impl FnMut(&Stored) -> bool + Send + 'static,
+    ) -> Result<Option<Vec<Stored>>, ReadError> {
+        self.aside(move |reader| reader.youngest_blocking(&stream, bytes_max, enough)).await
+    }
+
+    /// True while a question would have to wait for much of the index to be built.
+    pub async fn is_behind(&self) -> bool {
+        let behind = |reader: Self| {
+            let state =
+                reader.shared.wait_at_most(BEGINS_WITHIN, |state| state.indexed > Spot::ZERO || state.index_down);
+            Ok(state.durable.segment() > state.indexed.segment() + 1)
+        };
+        self.aside(behind).await.unwrap_or(false)
     }
 
     /// The oldest and newest sequence of a stream that can be read; `None` when it is empty.
@@ -163,6 +195,30 @@ impl Reader {
         if let Some(Err(error)) = self.shelf.ask(|index| index.set_owed(stream, next)) {
             tracing::warn!(%error, "the journal's index failed");
             self.distrust();
+        }
+    }
+
+    fn youngest_blocking(
+        &self,
+        stream: &Stream,
+        bytes_max: usize,
+        mut enough: impl FnMut(&Stored) -> bool,
+    ) -> Result<Option<Vec<Stored>>, ReadError> {
+        let mut found = Vec::new();
+        let end = self.shared.state().durable;
+        let reached = tail::backwards(&self.shared.dir.join("log"), end, bytes_max, &mut |header, record| {
+            if stream_of(header, record).as_ref() != Some(stream) {
+                return ControlFlow::Continue(());
+            }
+            let stored = Stored { stream: stream.clone(), sequence: header.sequence, bytes: Arc::from(record) };
+            let last = enough(&stored);
+            found.push(stored);
+            if last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        found.reverse();
+        match reached.map_err(ReadError::Log)? {
+            Reached::Enough | Reached::Beginning => Ok(Some(found)),
+            Reached::Bound => Ok(None),
         }
     }
 

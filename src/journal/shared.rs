@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::frame::Spot;
+use super::recent::Recent;
 
 /// Shared by the storage thread, the index thread and every handle.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub(super) struct Shared {
     pub(super) dir: PathBuf,
     /// Bytes of drafts that wait for the storage thread.
     pub(super) waiting: AtomicUsize,
+    pub(super) recent: Recent,
     fence: OnceLock<Arc<str>>,
     state: Mutex<State>,
     changed: Condvar,
@@ -28,6 +30,8 @@ pub(super) struct State {
     pub(super) durable: Spot,
     /// Everything before this is in the index.
     pub(super) indexed: Spot,
+    /// The index thread lets records gather, and wants to hear only of what is urgent.
+    pub(super) gathering: bool,
     /// Readers that wait for the index.
     pub(super) wanted: usize,
     /// The index gave an answer that cannot be right, or none: it has to be built anew.
@@ -51,10 +55,12 @@ impl Shared {
         Self {
             dir,
             waiting: AtomicUsize::new(0),
+            recent: Recent::default(),
             fence: OnceLock::new(),
             state: Mutex::new(State {
                 durable,
                 indexed: Spot::ZERO,
+                gathering: false,
                 wanted: 0,
                 index_failed: false,
                 index_down: false,
@@ -84,8 +90,24 @@ impl Shared {
         DiskUse { flushes: self.flushes.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
     }
 
+    /// Notes that the log is durable up to `durable`. While the index thread gathers and nobody reads, nobody is woken:
+    /// a thread that wakes with every commit takes the processor from the one that commits.
     pub(super) fn advance(&self, durable: Spot) {
-        self.change(|state| state.durable = durable);
+        let mut state = self.lock();
+        state.durable = durable;
+        let awaited = !state.gathering || state.wanted > 0;
+        drop(state);
+        if awaited {
+            self.changed.notify_all();
+        }
+    }
+
+    /// The index thread's rest: `most` long, unless `urgent` holds before.
+    pub(super) fn gather(&self, most: Duration, urgent: impl Fn(&State) -> bool) -> State {
+        self.lock().gathering = true;
+        let state = self.wait_at_most(most, urgent);
+        self.lock().gathering = false;
+        state
     }
 
     /// Changes the state and wakes everybody who waits for it.

@@ -22,14 +22,22 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::follow::Follower;
-use super::frame::{self, FrameHeader};
+use super::frame::{self, FrameHeader, Piece, pieces};
 use super::head::{Head, HeadFile, RESERVE, Tip};
 use super::log::Log;
+use super::reader::Stored;
 use super::record::{DraftError, Origin, Prepared, hash};
+use super::recover::stream_of;
 use super::shared::Shared;
 use super::stream::Stream;
 use super::{Heads, Position};
+use crate::clock::Clock;
 
+/// After a commit that answered at least this many callers, the next one waits a moment for them to come back.
+const CROWD: usize = 4;
+/// That moment, as a share of the last flush, and at most.
+const MOMENT_SHARE: u32 = 8;
+const MOMENT_MAX: Duration = Duration::from_micros(500);
 /// One commit takes no more than this many records, so that the first of them does not wait for ever.
 const COMMIT_RECORDS: usize = 1024;
 /// The head file is written after this many records, or when nothing came for [`QUIET`].
@@ -109,6 +117,29 @@ pub(super) struct Storage {
     pub(super) follower: Follower,
     /// Held for its lock alone.
     pub(super) lock: File,
+    pub(super) pace: Pace,
+}
+
+/// What the last commit tells of the next: when many wait for each, half of them would always come just after the
+/// disk began to flush for the others, and the disk would flush twice for what fits into one.
+#[derive(Debug)]
+pub(super) struct Pace {
+    clock: Clock,
+    /// Callers that the last commit answered.
+    answered: usize,
+    /// How long its flush took.
+    flush: Duration,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self { clock: Clock::start(), answered: 0, flush: Duration::ZERO }
+    }
+
+    /// How long the next commit may wait for more callers than the few that alone make it worth while.
+    fn patience(&self) -> Duration {
+        if self.answered < CROWD { Duration::ZERO } else { (self.flush / MOMENT_SHARE).min(MOMENT_MAX) }
+    }
 }
 
 /// Why a commit stopped.
@@ -154,14 +185,22 @@ impl Storage {
     fn take_waiting(&self, queue: &Receiver<Work>, first: Call) -> (Vec<Call>, Option<mpsc::SyncSender<()>>) {
         let mut records = first.records.len();
         let mut calls = vec![first];
+        let until = self.pace.clock.moment() + self.pace.patience();
+        // Those who wait already, and those whom the last commit answered.
+        let mut crowd = None;
         while records < COMMIT_RECORDS {
-            match queue.try_recv() {
-                Ok(Work::Append(call)) => {
+            let work = queue.try_recv().ok().or_else(|| {
+                let crowd = *crowd.get_or_insert(calls.len() + self.pace.answered);
+                let left = until.since(self.pace.clock.moment());
+                if calls.len() < crowd && !left.is_zero() { queue.recv_timeout(left).ok() } else { None }
+            });
+            match work {
+                Some(Work::Append(call)) => {
                     records += call.records.len();
                     calls.push(call);
                 }
-                Ok(Work::Close(close)) => return (calls, Some(close)),
-                Err(_) => break,
+                Some(Work::Close(close)) => return (calls, Some(close)),
+                None => break,
             }
         }
         (calls, None)
@@ -185,6 +224,7 @@ impl Storage {
         }
         let _ = self.flush(&mut run);
         self.shared.waiting.fetch_sub(waiting, Ordering::Relaxed);
+        self.pace.answered = answers.len();
         for (answer, result) in answers {
             let result = match self.shared.fence() {
                 Some(reason) if result.is_ok() => Err(AppendError::Fenced { reason }),
@@ -245,9 +285,12 @@ impl Storage {
         if run.is_empty() {
             return Ok(());
         }
+        let began = self.pace.clock.moment();
         match self.log.commit(run) {
             Ok(bytes) => {
+                self.pace.flush = self.pace.clock.moment().since(began);
                 self.shared.count(bytes);
+                self.shared.recent.add(pieces(run).filter_map(stored));
                 run.clear();
                 self.publish();
                 Ok(())
@@ -298,6 +341,15 @@ impl Storage {
             }
             Err(error) => Err(self.raise_fence("writing the head file", &error)),
         }
+    }
+}
+
+fn stored(piece: Piece<'_>) -> Option<Stored> {
+    match piece {
+        Piece::Frame { header, record, .. } => {
+            Some(Stored { stream: stream_of(header, record)?, sequence: header.sequence, bytes: Arc::from(record) })
+        }
+        Piece::Hole { .. } => None,
     }
 }
 

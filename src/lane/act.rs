@@ -46,6 +46,9 @@ impl Lane {
             Act::Judge { inspection, verdict } => self.give_verdict(officer, &inspection, verdict),
             Act::PlaceHold { inspection, reason } => self.place_hold(officer, &inspection, reason.trim()),
             Act::LiftHold { inspection, reason } => self.lift_hold(officer, &inspection, reason.trim()),
+            Act::Temperature { inspection, celsius, instrument } => {
+                self.confirm_temperature(officer, &inspection, celsius, instrument.trim())
+            }
             Act::Open { reason } => self.open_by_override(officer, reason.trim()),
             Act::Stop => Ok(self.stop(officer)),
             Act::Resume => self.resume(officer),
@@ -81,7 +84,7 @@ impl Lane {
     }
 
     /// The inspection in the lane, if it is the one the officer saw.
-    fn seen(&mut self, asked: Option<&Arc<str>>) -> Result<&mut Inspection, Refusal> {
+    pub(super) fn seen(&mut self, asked: Option<&Arc<str>>) -> Result<&mut Inspection, Refusal> {
         let before = self.before.clone();
         let inspection = self.inspection.as_mut().ok_or(Refusal::NoSubject)?;
         match asked {
@@ -155,6 +158,9 @@ impl Lane {
             if inspection.case.review.sealed() {
                 return Err(Refusal::VerdictSealed);
             }
+            if let Some(agency) = self.measurement_stands() {
+                return Err(Refusal::MeasurementStands { agency });
+            }
         } else {
             self.open_inspection(Reason::Override);
         }
@@ -164,7 +170,10 @@ impl Lane {
         let step = json!({ "officer": person(officer), "reason": reason });
         self.inspection_note("inspection.override", step);
         self.open_for_person("override");
-        Ok("opening".into())
+        Ok(match self.arm.position() {
+            Position::Unknown => "asked to open; whether the arm moves cannot be seen".into(),
+            Position::Closed | Position::Between | Position::Open | Position::Both => "opening".into(),
+        })
     }
 
     /// Opens at a person's word: a close in progress is reversed, a mechanical fault is no obstacle.

@@ -184,6 +184,11 @@ impl Arm {
         }
     }
 
+    /// True once for each loss that is worth an alarm.
+    pub(super) fn tell_lost(&mut self, contact: ArmContact) -> bool {
+        self.contacts.tell_lost(contact)
+    }
+
     /// The next contact that has been silent for too long; it is unknown from here on.
     pub(super) fn expire(&mut self, now: Moment) -> Option<News> {
         self.contacts.expire(now).map(News::Lost)

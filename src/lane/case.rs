@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use super::lane::ms;
 use super::record::person;
 use super::review::{self, HoldReason, Review, Standing};
+use super::screening::Screening;
 use super::settings::{Desk, DeskRole};
 use super::view::role_word;
-use super::{Memory, Officer, Picture, Refusal, Secret, Verdict};
+use super::{Memory, Officer, Picture, Refusal, SealedVerdict, Secret, Verdict};
 
 /// What a release rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub(super) struct Entry {
 }
 
 /// The papers of one inspection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Case {
     pub(super) id: Arc<str>,
     pub(super) identity: Option<Arc<str>>,
@@ -64,6 +65,8 @@ pub(super) struct Case {
     pub(super) review: Review,
     pub(super) holds: Vec<Hold>,
     pub(super) lifts: Vec<Lift>,
+    /// The subject's temperature; `None` where the lane measures none.
+    pub(super) screening: Option<Screening>,
 }
 
 impl Case {
@@ -75,6 +78,7 @@ impl Case {
             review: Review::new(desks),
             holds: Vec::new(),
             lifts: Vec::new(),
+            screening: None,
         }
     }
 
@@ -99,7 +103,11 @@ impl Case {
     /// Removes the agency's hold and returns it.
     pub(super) fn lift(&mut self, agency: &str) -> Option<Hold> {
         let place = self.holds.iter().position(|hold| &*hold.agency == agency)?;
-        Some(self.holds.remove(place))
+        let hold = self.holds.remove(place);
+        if hold.reasons.contains(&HoldReason::Temperature) {
+            self.waive_temperature();
+        }
+        Some(hold)
     }
 
     /// Agencies whose holds stand.
@@ -152,8 +160,9 @@ impl Case {
         self.review.give(officer, verdict, blind);
         let name = Arc::clone(&officer.name);
         Ok(if blind {
-            let secret = Secret { agency: Arc::clone(&agency), officer: name, verdict };
-            Entry { kind: "inspection.verdict.sealed", data: json!({ "agency": agency }), secret: Some(secret) }
+            let secret = SealedVerdict { agency: Arc::clone(&agency), officer: name, verdict };
+            let secret = Some(Secret::Verdict(secret));
+            Entry { kind: "inspection.verdict.sealed", data: json!({ "agency": agency }), secret }
         } else {
             let data = opened(&agency, role, &Standing::Opened { officer: name, verdict });
             Entry { kind: "inspection.verdict.opened", data, secret: None }
@@ -266,6 +275,9 @@ impl Case {
             }
             "inspection.held" => self.recall_held(data),
             "inspection.hold_lifted" => self.recall_lifted(data),
+            "inspection.temperature.indicated" | "inspection.temperature.confirmed" => {
+                self.recall_temperature(kind, record);
+            }
             _ => {} // the rest tells of the subject's way
         }
     }
@@ -273,10 +285,10 @@ impl Case {
     fn recall_sealed(&mut self, record: &Memory<'_>) {
         let Some(agency) = text(record.data, "agency") else { return };
         // A verdict that was recorded and cannot be read any more holds: it must neither vanish nor be taken for clear.
-        let (officer, verdict) = record
-            .secret
-            .as_ref()
-            .map_or(("".into(), Verdict::Unknown), |secret| (Arc::clone(&secret.officer), secret.verdict));
+        let (officer, verdict) = match &record.secret {
+            Some(Secret::Verdict(sealed)) => (Arc::clone(&sealed.officer), sealed.verdict),
+            Some(Secret::Measurement(_)) | None => ("".into(), Verdict::Unknown),
+        };
         self.review.give(&Officer { agency: agency.into(), name: officer }, verdict, true);
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use portside_devices::moment::Moment;
 use serde_json::{Map, Value};
 
+use super::sensors::TELL_AGAIN_AFTER;
 use super::{ArmContact, Contact};
 
 /// Where the limits show the arm.
@@ -39,6 +40,16 @@ struct Wire {
     says: Contact,
     since: Moment,
     read: Option<Moment>,
+    told_lost: bool,
+}
+
+impl Wire {
+    /// A loss is worth an alarm again once the contact has been readable for a while.
+    fn settle(&mut self, now: Moment) {
+        if self.told_lost && self.says != Contact::Unknown && now.since(self.since) >= TELL_AGAIN_AFTER {
+            self.told_lost = false;
+        }
+    }
 }
 
 const CONTACTS: [ArmContact; 6] = [
@@ -59,12 +70,16 @@ pub(super) struct Contacts {
 
 impl Contacts {
     pub(super) fn new(stale_after: Duration) -> Self {
-        Self { wires: [Wire { says: Contact::Unknown, since: Moment::START, read: None }; 6], stale_after }
+        Self {
+            wires: [Wire { says: Contact::Unknown, since: Moment::START, read: None, told_lost: false }; 6],
+            stale_after,
+        }
     }
 
     /// Takes a reading and returns what the contact said before, if that was something else.
     pub(super) fn read(&mut self, now: Moment, contact: ArmContact, says: Contact) -> Option<Contact> {
         let wire = &mut self.wires[place(contact)];
+        wire.settle(now);
         wire.read = Some(now);
         if wire.says == says {
             return None;
@@ -79,8 +94,14 @@ impl Contacts {
         let same = wire.read.is_some() && wire.says == says;
         if same {
             wire.read = Some(now);
+            wire.settle(now);
         }
         same
+    }
+
+    /// True once for each loss that is worth an alarm.
+    pub(super) fn tell_lost(&mut self, contact: ArmContact) -> bool {
+        !std::mem::replace(&mut self.wires[place(contact)].told_lost, true)
     }
 
     /// The next contact that has been silent for too long; it is unknown from here on.

@@ -78,6 +78,7 @@ impl Lane {
     }
 
     fn judge(&mut self) {
+        self.decide_temperature();
         let Some(inspection) = &mut self.inspection else { return };
         if inspection.case.conclude() {
             self.release(Grounds::Verdicts);
@@ -87,10 +88,28 @@ impl Lane {
     }
 
     fn hold(&mut self) {
+        self.decide_temperature();
         let Some(inspection) = &mut self.inspection else { return };
         inspection.step = Step::Held;
         let entry = inspection.case.held();
         self.inspection_entry(entry);
+    }
+
+    fn decide_temperature(&mut self) {
+        let Some(inspection) = &mut self.inspection else { return };
+        if let Some(entry) = inspection.case.decide_temperature(self.settings.temperature.as_ref()) {
+            self.inspection_entry(entry);
+        }
+    }
+
+    /// Every hold is lifted. One that an officer placed may have come before the temperature was known.
+    pub(super) fn lifted(&mut self) -> bool {
+        self.decide_temperature();
+        if self.inspection.as_ref().is_some_and(|inspection| inspection.case.holds.is_empty()) {
+            return self.release(Grounds::Lifts);
+        }
+        self.hold();
+        true
     }
 
     pub(super) fn release(&mut self, grounds: Grounds) -> bool {

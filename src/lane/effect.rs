@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::Verdict;
+use super::screening::Measurement;
 
 /// A stream of the journal that the lane writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,14 +33,34 @@ pub struct Note {
     pub subject: Arc<str>,
     /// The record's `data`.
     pub data: serde_json::Value,
-    /// A verdict that must be durable but unreadable until it is opened; `control.rs` encrypts it under the
-    /// inspection's key and adds it to `data` as `sealed`.
+    /// What must be durable but unreadable; `control.rs` encrypts it under the inspection's key and adds it to `data`
+    /// as `sealed`.
     pub secret: Option<Secret>,
 }
 
-/// What is written sealed: one agency's verdict before its time.
+/// What is written sealed, for one agency.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Secret {
+    /// Its verdict, before its time.
+    Verdict(SealedVerdict),
+    /// What it measured of a person.
+    Measurement(Measurement),
+}
+
+impl Secret {
+    /// The agency whose it is.
+    pub const fn agency(&self) -> &Arc<str> {
+        match self {
+            Self::Verdict(sealed) => &sealed.agency,
+            Self::Measurement(measured) => &measured.agency,
+        }
+    }
+}
+
+/// One agency's verdict before its time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Secret {
+pub struct SealedVerdict {
     /// Agency id.
     pub agency: Arc<str>,
     /// Officer's name.

@@ -108,7 +108,7 @@ pub enum Arrival {
 }
 
 /// What a person asks of the lane.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Act {
     /// Names the subject in the lane.
@@ -139,6 +139,15 @@ pub enum Act {
         /// Why, for the record.
         reason: Arc<str>,
     },
+    /// Confirms the subject's temperature with an instrument of the officer's own.
+    Temperature {
+        /// Inspection of the person who was measured.
+        inspection: Arc<str>,
+        /// As the instrument shows it, degrees Celsius.
+        celsius: f64,
+        /// Which instrument, for the record.
+        instrument: Arc<str>,
+    },
     /// Opens without a release, as a recorded override. Refused while any hold stands.
     Open {
         /// Why, for the record.
@@ -167,7 +176,7 @@ pub enum OrderOutcome {
 }
 
 /// One thing that reached the lane.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A presence sensor was read; sent for every poll, changed or not, so that silence shows.
     Sensor {
@@ -191,6 +200,13 @@ pub enum Event {
         act: Act,
         /// Names the waiting caller.
         ticket: u64,
+    },
+    /// The lane's thermometer was read.
+    Gauge {
+        /// Which of its values.
+        gauge: super::temperature::Gauge,
+        /// Degrees Celsius, metres, or 1 and 0 for on and off; `None` where it cannot be used.
+        value: Option<f64>,
     },
     /// Durable picture evidence arrived.
     Picture(Picture),

@@ -91,7 +91,7 @@ pub(super) enum Sameness {
 }
 
 /// One inspection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Inspection {
     pub(super) case: Case,
     pub(super) reason: Reason,

@@ -161,7 +161,7 @@ impl Interlock {
             {
                 self.end_close();
             }
-            Event::Ordered { .. } | Event::Picture(_) | Event::Refused { .. } | Event::Tick => {}
+            Event::Ordered { .. } | Event::Gauge { .. } | Event::Picture(_) | Event::Refused { .. } | Event::Tick => {}
         }
     }
 
@@ -391,6 +391,7 @@ impl Interlock {
             | Act::Judge { .. }
             | Act::PlaceHold { .. }
             | Act::LiftHold { .. }
+            | Act::Temperature { .. }
             | Act::Open { .. }
             | Act::Stop => {}
         }

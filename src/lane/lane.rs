@@ -18,6 +18,7 @@ use super::passage::{Behind, Trespass};
 use super::recall::Recalled;
 use super::sensors::{self, Change, Sensors};
 use super::settings::{Place, Settings};
+use super::temperature::Dial;
 use super::{ArmContact, Effect, Event, Order, OrderOutcome, Presence};
 
 /// Gives each new inspection its id.
@@ -48,6 +49,8 @@ pub struct Lane {
     pub(super) arm: Arm,
     pub(super) asked: Option<Order>,
     pub(super) license: License,
+    /// The last of what the thermometer said of itself; `None` where the lane has none.
+    pub(super) dial: Option<Dial>,
     pub(super) told_protection: bool,
     pub(super) inspection: Option<Inspection>,
     /// Id of the inspection that ended last, `None` since the start.
@@ -75,6 +78,7 @@ impl Lane {
             begun: false,
             asked: None,
             license: License::None,
+            dial: settings.temperature.as_ref().map(Dial::new),
             told_protection: false,
             inspection: memory.inspection,
             before: None,
@@ -108,7 +112,11 @@ impl Lane {
             Event::Sensor { sensor, presence } => self.sensors.repeats(self.now, *sensor, *presence),
             Event::Arm { contact, state } => self.arm.repeats(self.now, *contact, *state),
             Event::Tick => true,
-            Event::Officer { .. } | Event::Picture(_) | Event::Ordered { .. } | Event::Refused { .. } => false,
+            Event::Gauge { .. }
+            | Event::Officer { .. }
+            | Event::Picture(_)
+            | Event::Ordered { .. }
+            | Event::Refused { .. } => false,
         }
     }
 
@@ -131,7 +139,7 @@ impl Lane {
             Some(Way::Pending | Way::Confirm | Way::Under { .. } | Way::Beyond | Way::Vanished) | None => None,
         };
         let until = self.inspection.as_ref().and_then(Inspection::until);
-        let all = [self.sensors.next(self.now, &waits), self.arm.next(self.now), until, asked];
+        let all = [self.sensors.next(self.now, &waits), self.arm.next(self.now), until, asked, self.series_until()];
         all.into_iter().flatten().filter(|moment| *moment > self.now).min()
     }
 
@@ -157,6 +165,7 @@ impl Lane {
                 let answer = self.act(&officer, act);
                 self.out.push(Effect::Answer { ticket, answer });
             }
+            Event::Gauge { gauge, value } => self.gauge(gauge, value),
             Event::Picture(picture) => self.picture(&picture),
             Event::Ordered { order, outcome } => self.ordered(order, outcome),
             Event::Refused { order, rule } => self.refused(order, rule),
@@ -176,6 +185,7 @@ impl Lane {
             self.alarm("alarm.sensor_stuck", json!({ "sensor": sensor, "for_ms": ms(sensors::STUCK_AFTER) }));
         }
         self.begin();
+        self.end_series();
         self.end_trespass();
         while self.advance() {}
         self.close_when_clear();
@@ -273,7 +283,9 @@ impl Lane {
                 if matches!(contact, ArmContact::Opened | ArmContact::Closed) {
                     self.doubted();
                 }
-                self.alarm("alarm.contact_lost", json!({ "contact": contacts::contact_word(contact) }));
+                if self.arm.tell_lost(contact) {
+                    self.alarm("alarm.contact_lost", json!({ "contact": contacts::contact_word(contact) }));
+                }
             }
         }
     }

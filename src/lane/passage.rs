@@ -19,10 +19,10 @@ use portside_devices::moment::Moment;
 use serde_json::json;
 
 use super::arm;
-use super::case::Grounds;
 use super::contacts::Position;
 use super::inspection::{Inspection, Reason, Sameness, Step, Way};
 use super::lane::{Lane, License, ms};
+use super::screening::Screening;
 use super::settings::Place;
 use super::{Effect, Order};
 
@@ -130,7 +130,9 @@ impl Lane {
 
     pub(super) fn open_inspection(&mut self, reason: Reason) {
         let until = self.now + self.settings.identify_timeout;
-        self.inspection = Some(Inspection::new((self.ids)(), reason, &self.settings.desks, self.now, until));
+        let mut inspection = Inspection::new((self.ids)(), reason, &self.settings.desks, self.now, until);
+        inspection.case.screening = self.settings.temperature.as_ref().map(|_| Screening::new());
+        self.inspection = Some(inspection);
         self.inspection_note("inspection.opened", json!({ "reason": reason.word(), "sensors": self.sensors.vector() }));
     }
 
@@ -166,7 +168,7 @@ impl Lane {
             Step::Unidentified { until } => self.identified_or_ask(until),
             Step::AwaitingPicture { until } => self.pictured_or_hold(until),
             Step::Reviewing { until } => self.conclude_when_due(until),
-            Step::Held if inspection.case.holds.is_empty() => self.release(Grounds::Lifts),
+            Step::Held if inspection.case.holds.is_empty() => self.lifted(),
             Step::Held => false,
             Step::Released { way, leave_by, .. } => self.remind(leave_by) || self.pass(way),
         }

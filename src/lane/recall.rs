@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Secret;
 use super::case::{Grounds, text};
 use super::inspection::{Inspection, Reason, Sameness, Step, Way};
+use super::screening::Screening;
 use super::settings::Settings;
 
 /// One record of the `inspection` stream, oldest first.
@@ -72,6 +73,7 @@ fn opened(settings: &Settings, record: &Memory<'_>) -> Inspection {
     };
     let (opened, until) = (Moment::START, Moment::START + settings.identify_timeout);
     let mut inspection = Inspection::new(record.subject.into(), reason, &settings.desks, opened, until);
+    inspection.case.screening = settings.temperature.as_ref().map(|_| Screening::new());
     inspection.sameness = Sameness::Restored;
     inspection
 }

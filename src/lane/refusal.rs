@@ -89,6 +89,29 @@ pub enum Refusal {
     SubjectInPassage,
     /// There is nothing that waits for this confirmation.
     NothingToConfirm,
+    /// No temperature is measured here.
+    NotScreened,
+    /// Another agency confirms temperatures.
+    NotYourMeasurement {
+        /// The agency that does.
+        agency: Arc<str>,
+    },
+    /// The measurement does not say what it was made with.
+    NoInstrument,
+    /// No person has such a temperature: a slip of the hand.
+    ImplausibleTemperature {
+        /// Lowest, in tenths of a degree Celsius.
+        low_tenths: i32,
+        /// Highest, in tenths of a degree Celsius.
+        high_tenths: i32,
+    },
+    /// The temperature has been confirmed, or its hold lifted; that ended it.
+    AlreadyConfirmed,
+    /// A measurement stands that an override would pass over unseen.
+    MeasurementStands {
+        /// The agency whose it is.
+        agency: Arc<str>,
+    },
     /// Several subjects are in the lane, and the act does not say which.
     WhichSubject {
         /// How many.
@@ -129,6 +152,12 @@ impl Refusal {
             Self::NotClear { .. } => "not_clear",
             Self::SubjectInPassage => "subject_in_passage",
             Self::NothingToConfirm => "nothing_to_confirm",
+            Self::NotScreened => "not_screened",
+            Self::NotYourMeasurement { .. } => "not_your_measurement",
+            Self::NoInstrument => "no_instrument",
+            Self::ImplausibleTemperature { .. } => "implausible_temperature",
+            Self::AlreadyConfirmed => "already_confirmed",
+            Self::MeasurementStands { .. } => "measurement_stands",
             Self::WhichSubject { .. } => "which_subject",
             Self::NotOpen { .. } => "not_open",
             Self::NoArm => "no_arm",
@@ -161,6 +190,14 @@ impl Refusal {
             Self::NotClear { sensors } => format!("杆下传感器未显示空闲:{}", sensors.join("、")),
             Self::SubjectInPassage => "已放行对象正在通过".into(),
             Self::NothingToConfirm => "没有等待确认的事项".into(),
+            Self::NotScreened => "本通道不测体温".into(),
+            Self::NotYourMeasurement { agency } => format!("体温复测由部门“{agency}”负责"),
+            Self::NoInstrument => "请填写复测所用的体温计".into(),
+            Self::ImplausibleTemperature { low_tenths, high_tenths } => {
+                format!("体温应在 {} 至 {} ℃ 之间,请核对输入", degrees(*low_tenths), degrees(*high_tenths))
+            }
+            Self::AlreadyConfirmed => "体温已复测确认,不能再次录入".into(),
+            Self::MeasurementStands { agency } => format!("部门“{agency}”的体温复测尚未结束,不能人工放行"),
             Self::WhichSubject { open } => format!("通道内有 {open} 个查验对象,请指明查验记录"),
             Self::NotOpen { asked } => format!("没有以“{asked}”开头的未结查验记录,请至少输入编号前 13 位"),
             Self::NoArm => "本通道没有道闸,不能进行此操作".into(),
@@ -205,6 +242,21 @@ impl fmt::Display for Refusal {
             Self::NotClear { sensors } => write!(f, "the arm is not clear: {}", sensors.join(", ")),
             Self::SubjectInPassage => f.write_str("a released subject is on its way through"),
             Self::NothingToConfirm => f.write_str("nothing waits for this confirmation"),
+            Self::NotScreened => f.write_str("this lane measures no temperature"),
+            Self::NotYourMeasurement { agency } => write!(f, "temperatures are confirmed by {agency}"),
+            Self::NoInstrument => f.write_str("name the instrument that was measured with, it goes on record"),
+            Self::ImplausibleTemperature { low_tenths, high_tenths } => write!(
+                f,
+                "a person has {} to {} °C here; look at the instrument and type it again",
+                degrees(*low_tenths),
+                degrees(*high_tenths)
+            ),
+            Self::AlreadyConfirmed => {
+                f.write_str("the temperature is confirmed and is not typed twice; place or lift a hold instead")
+            }
+            Self::MeasurementStands { agency } => {
+                write!(f, "a measurement of {agency} is not settled; {agency} measures again or lifts its hold")
+            }
             Self::WhichSubject { open } => {
                 write!(f, "{open} subjects are in the lane; name the inspection, `portside status` shows them")
             }
@@ -218,6 +270,11 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// Tenths of a degree as a person writes them.
+fn degrees(tenths: i32) -> String {
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
 
 #[cfg(test)]
 mod tests {

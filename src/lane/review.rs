@@ -30,6 +30,7 @@ pub(super) enum HoldReason {
     Unknown,
     NotReviewed,
     NoPicture,
+    Temperature,
     /// Nobody is sure that this is the subject it is believed to be.
     Doubt,
     Placed(Arc<str>),
@@ -43,6 +44,7 @@ impl HoldReason {
             Self::Unknown => "unknown".into(),
             Self::NotReviewed => "not_reviewed".into(),
             Self::NoPicture => "no_picture".into(),
+            Self::Temperature => "temperature".into(),
             Self::Doubt => "doubt".into(),
             Self::Placed(text) => Arc::clone(text),
         }
@@ -54,6 +56,7 @@ impl HoldReason {
             "unknown" => Self::Unknown,
             "not_reviewed" => Self::NotReviewed,
             "no_picture" => Self::NoPicture,
+            "temperature" => Self::Temperature,
             "doubt" => Self::Doubt,
             text => Self::Placed(text.into()),
         }

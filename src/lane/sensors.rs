@@ -24,7 +24,7 @@ pub(super) const STUCK_AFTER: Duration = Duration::from_secs(180);
 
 /// A sensor that was lost is told again only after it has been readable for this long, so that a loose wire does not
 /// flood the alarm stream.
-const TELL_AGAIN_AFTER: Duration = Duration::from_secs(5);
+pub(super) const TELL_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// What changed at one sensor with one reading or one silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use portside_devices::kind::Closes;
 
+use super::temperature::Rules;
+
 /// Where a presence sensor looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
@@ -101,6 +103,8 @@ pub struct Settings {
     pub picture: PictureRule,
     /// After this a missing required verdict is `not_reviewed`, and the subject is held.
     pub review_timeout: Duration,
+    /// How temperatures are measured; `None`: the lane measures none.
+    pub temperature: Option<Rules>,
     /// Verdicts stay sealed until all required ones are in or time is up.
     pub blind: bool,
     /// Every guarding sensor must have been clear without a break for this long before a close; at least 1.5 s.

@@ -17,7 +17,7 @@ use super::{Order, Presence};
 /// The lane at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct View {
-    /// `boot`, `free`, or the step of the inspection: `unidentified`, `awaiting_picture`, `reviewing`, `held`,
+    /// `boot`, `free`, `blind` (nobody can tell what stands at the arm, or where the arm is), or the step of the inspection: `unidentified`, `awaiting_picture`, `reviewing`, `held`,
     /// `released`, `passing`, `vanished`.
     pub step: &'static str,
     /// The inspection in the lane.
@@ -35,7 +35,7 @@ pub struct View {
 /// One thing that waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Todo {
-    /// Stable code: `identify`, `judge`, `lift_hold`, `resume`, `confirm_clear`, `confirm_subject`.
+    /// Stable code: `identify`, `judge`, `measure`, `lift_hold`, `resume`, `confirm_clear`, `confirm_subject`.
     pub code: &'static str,
     /// Agencies that can do it; empty means every agency.
     pub agencies: Vec<Arc<str>>,
@@ -56,6 +56,8 @@ pub struct InspectionView {
     pub pictures: Vec<Arc<str>>,
     /// Desks in the order of the lane file.
     pub desks: Vec<DeskView>,
+    /// The subject's temperature; `None` where the lane measures none.
+    pub temperature: Option<TemperatureView>,
     /// Standing holds.
     pub holds: Vec<HoldView>,
     /// Milliseconds until this step's time is up; `None` where nothing runs out.
@@ -75,12 +77,21 @@ pub struct DeskView {
     pub standing: &'static str,
 }
 
+/// How far the temperature has come: what was measured is its agency's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TemperatureView {
+    /// The agency whose it is.
+    pub agency: Arc<str>,
+    /// `waiting`, `measuring`, `measured`, `confirm` (a person measures again), `confirmed`, `waived`.
+    pub standing: &'static str,
+}
+
 /// One agency's hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HoldView {
     /// The only agency that can lift it.
     pub agency: Arc<str>,
-    /// `alarm`, `unknown`, `not_reviewed`, `no_picture`, or what the officer wrote.
+    /// `alarm`, `unknown`, `not_reviewed`, `no_picture`, `temperature`, or what the officer wrote.
     pub reasons: Vec<Arc<str>>,
 }
 
@@ -130,6 +141,7 @@ impl Lane {
     pub fn view(&self) -> View {
         let step = match &self.inspection {
             _ if !self.begun => "boot",
+            None if self.blind() => "blind",
             None => "free",
             Some(inspection) => inspection.word(),
         };
@@ -164,10 +176,16 @@ impl Lane {
             identity: inspection.case.identity.clone(),
             pictures: inspection.case.pictures.clone(),
             desks: desks.collect(),
+            temperature: self.temperature_view(inspection),
             holds: holds.collect(),
             left_ms: inspection.until().map(|until| ms(until.since(self.now))),
             needs_confirmation: inspection.sameness == Sameness::Restored,
         }
+    }
+
+    fn temperature_view(&self, inspection: &Inspection) -> Option<TemperatureView> {
+        let agency = Arc::clone(&self.settings.temperature.as_ref()?.agency);
+        Some(TemperatureView { agency, standing: inspection.case.screening.as_ref()?.word() })
     }
 
     fn sensor_views(&self) -> Vec<SensorView> {
@@ -213,6 +231,11 @@ impl Lane {
         if let Some(inspection) = &self.inspection {
             for (code, agencies, text) in todo(inspection) {
                 add(code, agencies, text.to_owned());
+            }
+            let asked = self.temperature_view(inspection).filter(|view| view.standing == "confirm");
+            if let Some(view) = asked.filter(|_| inspection.way().is_none()) {
+                let text = "Measure the person's temperature with an instrument of your own, and type it.";
+                add("measure", vec![view.agency], text.to_owned());
             }
         }
         let passing = self.inspection.as_ref().and_then(Inspection::way);

@@ -20,6 +20,7 @@ mod session;
 mod state;
 mod tls;
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,6 +140,30 @@ pub fn spawn(
     clock: Clock,
     stop: CancellationToken,
 ) -> Handle {
-    let (uplink, state, set_aside) = session::Uplink::new(settings, owed, status, clock, stop);
-    Handle { state, set_aside, task: tokio::spawn(uplink.run()) }
+    spawn_when(settings, std::future::ready(Ok::<_, std::convert::Infallible>(owed)), status, clock, stop)
+}
+
+/// As [`spawn`], on a journal that may take its time to open: until then nothing is sent. One that does not open ends
+/// the uplink, and the state says why.
+pub fn spawn_when<O: Owed, E: std::fmt::Display + Send>(
+    settings: Settings,
+    opening: impl Future<Output = Result<O, E>> + Send + 'static,
+    status: watch::Receiver<LaneStatus>,
+    clock: Clock,
+    stop: CancellationToken,
+) -> Handle {
+    let (state_out, state) = watch::channel(UplinkState::connecting());
+    let (asides, set_aside) = mpsc::channel(session::NOTES);
+    let task = tokio::spawn(async move {
+        match stop.run_until_cancelled(opening).await {
+            Some(Ok(owed)) => session::Uplink::new(settings, owed, status, clock, stop, state_out, asides).run().await,
+            Some(Err(error)) => {
+                tracing::error!(%error, "the uplink cannot read the journal; records stay owed until the next start");
+                let link = Link::Offline { reason: error.to_string(), since: clock.wall() };
+                state_out.send_modify(|state| state.link = link);
+            }
+            None => {}
+        }
+    });
+    Handle { state, set_aside, task }
 }

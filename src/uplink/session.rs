@@ -33,7 +33,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// How long a stop waits for what is in flight, and then for the closing status.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Notes that may wait to be heard.
-const NOTES: usize = 16;
+pub(super) const NOTES: usize = 16;
 
 /// The task behind a [`super::Handle`].
 #[derive(Debug)]
@@ -90,17 +90,17 @@ impl<O: Owed> Uplink<O> {
         lane: watch::Receiver<LaneStatus>,
         clock: Clock,
         stop: CancellationToken,
-    ) -> (Self, watch::Receiver<UplinkState>, mpsc::Receiver<SetAside>) {
+        state: watch::Sender<UplinkState>,
+        asides: mpsc::Sender<SetAside>,
+    ) -> Self {
         let topics = Topics::new(&settings.port, &settings.lane);
         let mut order = Order::new(topics.stream("").len(), settings.retry_unheard);
         order.grown(&owed.spans());
-        let first = UplinkState { link: Link::Connecting, streams: backlog(&order), last_ack: None };
-        let (state, watched) = watch::channel(first);
-        let (asides, set_aside) = mpsc::channel(NOTES);
+        state.send_modify(|state| state.streams = backlog(&order));
         let (notes, noted) = mpsc::channel(NOTES);
         let backoff = Backoff::new(settings.retry_max);
         let offline_since = clock.wall();
-        let uplink = Self {
+        Self {
             settings,
             topics,
             owed,
@@ -115,8 +115,7 @@ impl<O: Owed> Uplink<O> {
             backoff,
             last_ack: None,
             offline_since,
-        };
-        (uplink, watched, set_aside)
+        }
     }
 
     /// Keeps a connection until the token is cancelled.

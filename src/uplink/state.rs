@@ -55,6 +55,11 @@ pub struct UplinkState {
 }
 
 impl UplinkState {
+    /// Before the first attempt, and before the journal was looked at.
+    pub(super) fn connecting() -> Self {
+        Self { link: Link::Connecting, streams: BTreeMap::new(), last_ack: None }
+    }
+
     /// Records still owed over all streams.
     pub fn owed(&self) -> u64 {
         self.streams.values().map(|stream| stream.owed).sum()

@@ -72,6 +72,7 @@ pub(crate) fn settings(kind: Kind) -> Settings {
             late: Duration::from_millis(3_000),
             step: Duration::from_millis(200),
             count: 1,
+            cut_mm: 100.0,
         },
         stale_after: Duration::from_millis(300),
         stop_within: Duration::from_secs(2),

@@ -48,6 +48,7 @@ pub(crate) fn settings(closes: Closes) -> Settings {
             desk("security", DeskRole::Advisory),
         ],
         picture: PictureRule::None,
+        temperature: None,
         review_timeout: Duration::from_secs(90),
         blind: true,
         clear_for: Duration::from_millis(1_500),

@@ -42,6 +42,14 @@ impl Daemon {
         daemon
     }
 
+    /// The same with `PORTSIDE_VISION` set.
+    pub fn start_with_vision(dir: &Path, vision: &Path) -> Self {
+        let log = File::options().create(true).append(true).open(dir.join("log")).unwrap();
+        let daemon = Self::launch(dir, log, &[("PORTSIDE_VISION", vision)]);
+        daemon.hears("READY=1");
+        daemon
+    }
+
     /// The same without waiting.
     pub fn spawn(dir: &Path) -> Self {
         let log = File::options().create(true).append(true).open(dir.join("log")).unwrap();
@@ -50,6 +58,10 @@ impl Daemon {
 
     /// The same with a log elsewhere.
     pub fn spawn_logging_to(dir: &Path, log: impl Into<Stdio>) -> Self {
+        Self::launch(dir, log, &[])
+    }
+
+    fn launch(dir: &Path, log: impl Into<Stdio>, more: &[(&str, &Path)]) -> Self {
         let notify = dir.join("notify");
         let _ = fs::remove_file(&notify);
         let manager = UnixDatagram::bind(&notify).unwrap();
@@ -60,6 +72,7 @@ impl Daemon {
             .arg("--socket")
             .arg(socket(dir))
             .env("NOTIFY_SOCKET", &notify)
+            .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -1,18 +1,20 @@
-//! One frame out of a source, with an end to the waiting.
+//! Frames out of a source, with an end to the waiting.
 //!
 //! Three habits of the library shape this file. Opening with the backend left open tries them all, so FFmpeg is
 //! named. A failed open is not an error but a capture that is not opened. And after a stall the first read comes back
 //! good, late, with a frame that the decoder still held: a read that used up its time is therefore a failure.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opencv::core::{Mat, MatTraitConst, Vector};
 use opencv::videoio::{
-    CAP_FFMPEG, CAP_PROP_OPEN_TIMEOUT_MSEC, CAP_PROP_READ_TIMEOUT_MSEC, VideoCapture, VideoCaptureTrait,
-    VideoCaptureTraitConst,
+    CAP_FFMPEG, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH, CAP_PROP_OPEN_TIMEOUT_MSEC,
+    CAP_PROP_READ_TIMEOUT_MSEC, CAP_V4L2, VideoCapture, VideoCaptureTrait, VideoCaptureTraitConst,
 };
+use portside_devices::camera::SIDE_MAX;
 
+use crate::clock::since_boot;
 use crate::source::Source;
 
 /// How long each step may block. FFmpeg's own limits are 30 s.
@@ -40,8 +42,12 @@ pub enum CaptureError {
     NotOpened(Source, Duration),
     /// It opened, and then gave no frame: the recording is empty or the stream stalled.
     NoFrame(Source, Duration),
+    /// A stream that gave frames gives none any more, and did not make anybody wait for it.
+    BrokeOff(Source),
     /// A frame came so late that it may be from before a stall.
     Stale(Source, Duration),
+    /// Its pictures are larger than any camera's, which only a file made to do harm has.
+    TooLarge(Source, i64, i64),
     /// The library itself failed.
     Library(Source, opencv::Error),
 }
@@ -62,11 +68,20 @@ impl fmt::Display for CaptureError {
                     millis(*after)
                 )
             }
+            Self::BrokeOff(source) => {
+                write!(f, "{source}: the stream broke off: look whether the camera or what lies between was restarted")
+            }
             Self::Stale(source, after) => {
                 write!(
                     f,
-                    "{source}: the frame came only after {}, so it may be from before a stall; try again",
+                    "{source}: the stream stalled: a frame came only after {}, so it may be from before that",
                     millis(*after)
+                )
+            }
+            Self::TooLarge(source, width, height) => {
+                write!(
+                    f,
+                    "{source}: its pictures have {width} × {height} pixels, expected at most {SIDE_MAX} × {SIDE_MAX}"
                 )
             }
             Self::Library(source, error) => write!(f, "{source}: {error}"),
@@ -81,28 +96,96 @@ fn millis(time: Duration) -> String {
 }
 
 /// Opens `source` and reads its first frame. Blocks for at most about the sum of both limits.
+///
+/// # Errors
+/// When there is no frame.
 pub fn first_frame(source: &Source, limits: Limits) -> Result<Frame, CaptureError> {
-    let fail = |error| CaptureError::Library(source.clone(), error);
-    let (opened, open_took) = timed(|| open(source, limits));
-    let mut capture = opened.map_err(fail)?;
-    if !capture.is_opened().map_err(fail)? {
-        return Err(CaptureError::NotOpened(source.clone(), open_took));
+    let begun = since_boot();
+    let mut stream = Stream::open(source, limits)?;
+    if !stream.advance()? {
+        return Err(CaptureError::NoFrame(source.clone(), since_boot().saturating_sub(begun)));
     }
-    let mut pixels = Mat::default();
-    let (read, read_took) = timed(|| capture.read(&mut pixels));
-    if !read.map_err(fail)? || pixels.empty() {
-        return Err(CaptureError::NoFrame(source.clone(), read_took));
+    let pixels = stream.picture()?;
+    Ok(Frame { pixels, took: since_boot().saturating_sub(begun) })
+}
+
+/// An open source.
+pub struct Stream {
+    source: Source,
+    capture: VideoCapture,
+    limits: Limits,
+    /// Pixels across and down; 0 where the source does not say.
+    pub size: (u16, u16),
+    /// Frames a second, as a recording says; 25 where it says nothing sensible.
+    pub rate: f64,
+}
+
+impl Stream {
+    /// Opens a source. Blocks for at most about the limit, the asking for a host's address not counted.
+    ///
+    /// # Errors
+    /// When it did not open.
+    pub fn open(source: &Source, limits: Limits) -> Result<Self, CaptureError> {
+        let fail = |error| CaptureError::Library(source.clone(), error);
+        let begun = since_boot();
+        let capture = open(source, limits).map_err(fail)?;
+        if !capture.is_opened().map_err(fail)? {
+            return Err(CaptureError::NotOpened(source.clone(), since_boot().saturating_sub(begun)));
+        }
+        let property = |id| capture.get(id).map_err(fail);
+        let (width, height) = (property(CAP_PROP_FRAME_WIDTH)? as i64, property(CAP_PROP_FRAME_HEIGHT)? as i64);
+        let side = |pixels: i64| u16::try_from(pixels).ok().filter(|pixels| *pixels <= SIDE_MAX);
+        let (Some(across), Some(down)) = (side(width), side(height)) else {
+            return Err(CaptureError::TooLarge(source.clone(), width, height));
+        };
+        let rate = Some(property(CAP_PROP_FPS)?).filter(|rate| (1.0..=120.0).contains(rate)).unwrap_or(25.0);
+        Ok(Self { source: source.clone(), capture, limits, size: (across, down), rate })
     }
-    if is_stale(read_took, limits.read) {
-        return Err(CaptureError::Stale(source.clone(), read_took));
+
+    /// Goes on to the next frame; false at the end of a recording. A stream has no end: there it is an error.
+    ///
+    /// # Errors
+    /// When no frame came in time.
+    pub fn advance(&mut self) -> Result<bool, CaptureError> {
+        let begun = since_boot();
+        let there = self.capture.grab().map_err(|error| CaptureError::Library(self.source.clone(), error))?;
+        let took = since_boot().saturating_sub(begun);
+        match (&self.source, there) {
+            (Source::File(_), _) => Ok(there),
+            (Source::Rtsp(_) | Source::V4l2(_), false) if is_stale(took, self.limits.read) => {
+                Err(CaptureError::NoFrame(self.source.clone(), took))
+            }
+            (Source::Rtsp(_) | Source::V4l2(_), false) => Err(CaptureError::BrokeOff(self.source.clone())),
+            (Source::Rtsp(_) | Source::V4l2(_), true) if is_stale(took, self.limits.read) => {
+                Err(CaptureError::Stale(self.source.clone(), took))
+            }
+            (Source::Rtsp(_) | Source::V4l2(_), true) => Ok(true),
+        }
     }
-    Ok(Frame { pixels, took: open_took + read_took })
+
+    /// The frame that [`Self::advance`] went on to, 8-bit BGR.
+    ///
+    /// # Errors
+    /// When it cannot be decoded.
+    pub fn picture(&mut self) -> Result<Mat, CaptureError> {
+        let mut pixels = Mat::default();
+        let decoded = self.capture.retrieve_def(&mut pixels);
+        match decoded.map_err(|error| CaptureError::Library(self.source.clone(), error))? && !pixels.empty() {
+            true => Ok(pixels),
+            false => Err(CaptureError::NoFrame(self.source.clone(), Duration::ZERO)),
+        }
+    }
 }
 
 fn open(source: &Source, limits: Limits) -> opencv::Result<VideoCapture> {
     let address = match source {
         Source::File(path) => path.to_string_lossy().into_owned(),
         Source::Rtsp(url) => url.clone(),
+        // By-id names are links; which number they point to changes with every plug.
+        Source::V4l2(path) => {
+            let device = path.canonicalize().unwrap_or_else(|_| path.clone());
+            return VideoCapture::from_file(&device, CAP_V4L2);
+        }
     };
     let params = Vector::from_slice(&[
         CAP_PROP_OPEN_TIMEOUT_MSEC,
@@ -121,14 +204,6 @@ fn whole_millis(time: Duration) -> i32 {
 /// Measured on OpenCV 4.6: the frame left over after a stall comes when the read's limit has run out.
 fn is_stale(took: Duration, limit: Duration) -> bool {
     took * 5 > limit * 4
-}
-
-/// Measures the library, decides nothing about the lane: this process is told no lane time.
-#[allow(clippy::disallowed_methods)]
-fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let start = Instant::now();
-    let result = work();
-    (result, start.elapsed())
 }
 
 #[cfg(test)]

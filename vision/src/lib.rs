@@ -3,4 +3,8 @@
 //! stream. The daemon starts such processes, gives each one job and a time limit, and replaces them.
 
 pub mod capture;
+pub mod clock;
+pub mod look;
+pub mod slot;
 pub mod source;
+pub mod watch;

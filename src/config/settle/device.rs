@@ -9,9 +9,9 @@ use portside_devices::plan::Speed;
 use portside_devices::profile::{Profile, Protocol};
 
 use super::bus::{Bus, Way, changing_name, judge};
-use super::{Settling, duplicates, line, twice};
+use super::{Settling, camera, duplicates, line, twice};
 use crate::config::address::Address;
-use crate::config::checked::{Connection, Device, Link, OnModbus};
+use crate::config::checked::{Connection, Device, Link, OnCamera, OnModbus};
 use crate::config::choice::DeviceKind;
 use crate::config::codes;
 use crate::config::cost::{Figures, Polled, figures, millis};
@@ -36,6 +36,7 @@ pub(super) struct Draft {
     pub(super) profile: Option<Placed<Arc<Profile>>>,
     pub(super) interval: Option<Placed<Duration>>,
     timeout: Option<Duration>,
+    camera: camera::Keys,
     /// The gate or the station needs it.
     pub(super) used: bool,
 }
@@ -50,6 +51,8 @@ enum Reach {
     /// A device that speaks in lines or frames, alone on a connection or a port.
     Line(Way),
     Folder(PathBuf),
+    /// A camera or a recording, as its process is told.
+    Camera(Arc<str>),
     /// Something that was refused: kept to find two devices at one place.
     Refused(String),
 }
@@ -60,7 +63,7 @@ impl Draft {
         let reach = self.reach.as_ref()?;
         match &reach.value {
             Reach::Unit { way, .. } | Reach::Line(way) => Some((way, &reach.span)),
-            Reach::Folder(_) | Reach::Refused(_) => None,
+            Reach::Folder(_) | Reach::Camera(_) | Reach::Refused(_) => None,
         }
     }
 
@@ -94,7 +97,7 @@ impl Reach {
         match self {
             Self::Unit { way, unit } => Some((way, unit)),
             Self::Line(way) => Some((way, 1)),
-            Self::Folder(_) | Self::Refused(_) => None,
+            Self::Folder(_) | Self::Camera(_) | Self::Refused(_) => None,
         }
     }
 
@@ -103,6 +106,7 @@ impl Reach {
             Self::Unit { way, unit } => format!("{}, unit {unit}", way.place()),
             Self::Line(way) => way.place(),
             Self::Folder(dir) => format!("folder {}", dir.display()),
+            Self::Camera(source) => source.to_string(),
             Self::Refused(place) => place.clone(),
         }
     }
@@ -110,9 +114,11 @@ impl Reach {
 
 fn draft(table: Placed<DeviceTable>, buses: &mut [Bus], on: &mut Settling<'_>) -> Draft {
     let (span, table) = (table.span, table.value);
-    let reach = table.address.as_ref().and_then(|address| reach(address, buses, on));
+    let kind = table.kind.as_ref().map(|kind| kind.value);
+    let reach = table.address.as_ref().and_then(|address| reach(address, kind, buses, on));
     fit(&table, reach.as_ref(), &span, on);
-    let polled = table.kind.as_ref().is_none_or(|kind| kind.value != DeviceKind::Xray);
+    let camera = camera::keys(&table, on);
+    let polled = !matches!(kind, Some(DeviceKind::Xray | DeviceKind::Camera));
     let name = table.profile.as_ref().filter(|_| polled);
     let profile = name.and_then(|name| profile(name, table.kind.as_ref(), on));
     if let (Some(reach), Some(profile)) = (&reach, &profile) {
@@ -121,6 +127,7 @@ fn draft(table: Placed<DeviceTable>, buses: &mut [Bus], on: &mut Settling<'_>) -
     let header = span.clone();
     let interval = match table.interval {
         Some(interval) => Placed::new(interval.value.0, interval.span),
+        None if kind == Some(DeviceKind::Camera) => Placed::new(camera::INTERVAL, header),
         None => Placed::new(INTERVAL, header),
     };
     Draft {
@@ -132,11 +139,17 @@ fn draft(table: Placed<DeviceTable>, buses: &mut [Bus], on: &mut Settling<'_>) -
         profile,
         interval: Some(interval),
         timeout: Some(table.timeout.map_or(TIMEOUT, |timeout| timeout.value.0)),
+        camera,
         used: false,
     }
 }
 
-fn reach(address: &Placed<Address>, buses: &mut [Bus], on: &mut Settling<'_>) -> Option<Placed<Reach>> {
+fn reach(
+    address: &Placed<Address>,
+    kind: Option<DeviceKind>,
+    buses: &mut [Bus],
+    on: &mut Settling<'_>,
+) -> Option<Placed<Reach>> {
     let reach = match &address.value {
         Address::ModbusTcp { host, port, unit } => Reach::Unit { way: Way::tcp(host, *port), unit: *unit },
         Address::ModbusGateway { host, port, unit } => Reach::Unit { way: Way::gateway(host, *port), unit: *unit },
@@ -161,11 +174,10 @@ fn reach(address: &Placed<Address>, buses: &mut [Bus], on: &mut Settling<'_>) ->
             Reach::Line(on_bus(bus, help, &address.span, buses, on)?)
         }
         Address::Tcp { host, port } => Reach::Line(Way::tcp(host, *port)),
-        Address::Rtsp(_) => {
-            let message = "addresses with rtsp:// are not in this version";
-            let label = "expected modbus://HOST:PORT/UNIT or file:///FOLDER";
-            on.faults.add(codes::NOT_HERE, address.span.clone(), message, label);
-            return None;
+        Address::Rtsp(rtsp) => Reach::Camera(rtsp.to_string().into()),
+        Address::V4l2(path) => Reach::Camera(camera::local(path, &address.span, on)),
+        Address::File(path) if kind == Some(DeviceKind::Camera) => {
+            Reach::Camera(camera::recording(path, &address.span, on))
         }
         Address::File(dir) => {
             if !dir.is_dir() {
@@ -220,9 +232,9 @@ fn protocol(reach: &Placed<Reach>, profile: &Placed<Arc<Profile>>, on: &mut Sett
             "expected tcp://HOST:PORT or serial://PATH?baud=BAUD",
             "write tcp://HOST:PORT for a device on the network, serial:///dev/serial/by-id/…?baud=9600 for one on a port",
         ),
-        (Reach::Unit { .. } | Reach::Folder(_) | Reach::Refused(_), Protocol::Modbus)
+        (Reach::Unit { .. } | Reach::Folder(_) | Reach::Camera(_) | Reach::Refused(_), Protocol::Modbus)
         | (
-            Reach::Unit { .. } | Reach::Line(_) | Reach::Folder(_) | Reach::Refused(_),
+            Reach::Unit { .. } | Reach::Line(_) | Reach::Folder(_) | Reach::Camera(_) | Reach::Refused(_),
             Protocol::Line | Protocol::Frame,
         ) => {}
     }
@@ -232,26 +244,36 @@ fn protocol(reach: &Placed<Reach>, profile: &Placed<Arc<Profile>>, on: &mut Sett
 fn fit(table: &DeviceTable, reach: Option<&Placed<Reach>>, header: &Range<usize>, on: &mut Settling<'_>) {
     let Some(kind) = &table.kind else { return };
     let word = kind.value.word();
-    let xray = kind.value == DeviceKind::Xray;
+    let (xray, camera) = (kind.value == DeviceKind::Xray, kind.value == DeviceKind::Camera);
     if let Some(reach) = reach {
-        let folder = matches!(reach.value, Reach::Folder(_));
-        if folder != xray {
-            let expected = if xray { "file:///FOLDER, where its pictures arrive" } else { "modbus://HOST:PORT/UNIT" };
+        let fits = match reach.value {
+            Reach::Folder(_) => xray,
+            Reach::Camera(_) => camera,
+            Reach::Unit { .. } | Reach::Line(_) | Reach::Refused(_) => !xray && !camera,
+        };
+        if !fits {
+            let expected = match (xray, camera) {
+                (true, _) => "file:///FOLDER, where its pictures arrive",
+                (_, true) => "rtsp://HOST:PORT/PATH, v4l2:///dev/v4l/by-id/… or file:///CLIP",
+                (false, false) => "modbus://HOST:PORT/UNIT",
+            };
             let message = format!("a device of kind `{word}` cannot be reached like this");
             on.faults
                 .add(codes::CLASH, reach.span.clone(), message, format!("expected {expected}"))
                 .aside(kind.span.clone(), "the kind");
         }
     }
-    if xray {
+    if xray || camera {
         let extra = [
             table.profile.as_ref().map(|key| ("profile", key.span.clone())),
-            table.interval.as_ref().map(|key| ("interval", key.span.clone())),
+            table.interval.as_ref().filter(|_| xray).map(|key| ("interval", key.span.clone())),
             table.timeout.as_ref().map(|key| ("timeout", key.span.clone())),
         ];
+        let label =
+            if xray { "its folder is watched, nothing is polled" } else { "its process is watched, nothing is polled" };
         for (key, span) in extra.into_iter().flatten() {
-            let message = format!("a device of kind `xray` has no `{key}`");
-            on.faults.add(codes::CLASH, span, message, "its folder is watched, nothing is polled").help("remove it");
+            let message = format!("a device of kind `{word}` has no `{key}`");
+            on.faults.add(codes::CLASH, span, message, label).help("remove it");
         }
     } else if !table.given.contains(&"profile") {
         let message = format!("the {word} has no `profile`");
@@ -399,6 +421,10 @@ pub(super) fn finish(drafts: Vec<Draft>) -> Option<(Vec<Device>, Vec<Link>)> {
         let connection = match draft.reach?.value {
             Reach::Folder(dir) => Connection::Folder(dir),
             Reach::Refused(_) => return None,
+            Reach::Camera(source) => {
+                let (every, camera::Keys { credentials, snapshots }) = (draft.interval?.value, draft.camera);
+                Connection::Camera(OnCamera { source, credentials, every, snapshots })
+            }
             reach @ (Reach::Unit { .. } | Reach::Line(_)) => {
                 let (way, unit) = reach.unit()?;
                 let link = join(&mut links, way, index);

@@ -177,14 +177,11 @@ fn sensor(table: SensorTable, devices: &mut [Draft], on: &mut Settling<'_>) -> O
 fn sensing(at: &Placed<PointName>, device: &Draft, on: &mut Settling<'_>) -> Option<Arc<str>> {
     let PointName { device: id, point: name } = &at.value;
     let kind = device.kind.as_ref()?;
-    if kind.value == DeviceKind::Xray {
+    if matches!(kind.value, DeviceKind::Xray | DeviceKind::Camera) {
         let message = format!("`{id}` has no points");
-        on.faults.add(
-            codes::NO_SENSOR_POINT,
-            at.span.clone(),
-            message,
-            "an X-ray machine gives pictures, expected an input",
-        );
+        let what = if kind.value == DeviceKind::Xray { "an X-ray machine" } else { "a camera" };
+        let label = format!("{what} gives pictures, expected an input");
+        on.faults.add(codes::NO_SENSOR_POINT, at.span.clone(), message, label);
         return None;
     }
     let profile = &device.profile.as_ref()?.value;

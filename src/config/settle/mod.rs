@@ -1,10 +1,12 @@
 //! Judges what the sections of a lane file say of each other, and turns them into a [`Config`].
 
 mod bus;
+mod camera;
 mod device;
 mod gate;
 mod line;
 mod station;
+mod temperature;
 mod uplink;
 
 use std::collections::BTreeMap;
@@ -43,6 +45,8 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
     let mut devices = device::drafts(file.device.map(|list| list.value).unwrap_or_default(), buses, on);
     let gate = file.gate.and_then(|gate| gate::gate(gate, &mut devices, on));
     let station = file.station.and_then(|list| station::station(list, agencies.as_deref(), &mut devices, on));
+    let temperature =
+        file.temperature.map(|table| temperature::temperature(table, agencies.as_deref(), &mut devices, on));
     device::unused(&devices, on);
     device::loads(&devices, on);
     let lane = file.lane.and_then(|table| lane(table, on));
@@ -66,6 +70,10 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
         station: station?,
         review: review?,
         gate: gate?,
+        temperature: match temperature {
+            Some(rules) => Some(rules?),
+            None => None,
+        },
         hash: hash.into(),
     })
 }

@@ -8,7 +8,7 @@ use crate::config::checked::{Desk, Station};
 use crate::config::choice::{DeviceKind, Role};
 use crate::config::codes;
 use crate::config::faults::Placed;
-use crate::config::file::{DeskTable, StationTable};
+use crate::config::file::{AgencyName, DeskTable, StationTable};
 use crate::lane::DeskRole;
 
 /// Reads the one station of the lane.
@@ -82,20 +82,30 @@ fn desk_list(
 }
 
 fn desk(table: &DeskTable, agencies: &[AgencyDraft], on: &mut Settling<'_>) -> Option<Desk> {
-    let name = table.agency.as_ref()?;
-    let ids = || agencies.iter().filter_map(|(id, _)| id.as_ref()).map(|id| id.value.as_str());
-    let found = agencies.iter().position(|(id, _)| id.as_ref().is_some_and(|id| id.value.as_str() == name.value.0));
-    if found.is_none() && agencies.iter().all(|(id, _)| id.is_some()) {
-        let message = format!("desk of an unknown agency `{}`", name.value.0);
-        on.faults
-            .add(codes::UNKNOWN_AGENCY, name.span.clone(), message, "no [[agency]] has this id")
-            .nearest(&name.value.0, ids());
-    }
+    let found = table.agency.as_ref().and_then(|name| agency(name, "desk of", agencies, on));
     let role = match table.role.as_ref()?.value {
         Role::Required => DeskRole::Required,
         Role::Advisory => DeskRole::Advisory,
     };
     Some(Desk { agency: found?, role })
+}
+
+/// Finds an agency by its id; `what` is how a fault begins: "desk of" an unknown agency.
+pub(super) fn agency(
+    name: &Placed<AgencyName>,
+    what: &str,
+    agencies: &[AgencyDraft],
+    on: &mut Settling<'_>,
+) -> Option<usize> {
+    let ids = || agencies.iter().filter_map(|(id, _)| id.as_ref()).map(|id| id.value.as_str());
+    let found = agencies.iter().position(|(id, _)| id.as_ref().is_some_and(|id| id.value.as_str() == name.value.0));
+    if found.is_none() && agencies.iter().all(|(id, _)| id.is_some()) {
+        let message = format!("{what} an unknown agency `{}`", name.value.0);
+        on.faults
+            .add(codes::UNKNOWN_AGENCY, name.span.clone(), message, "no [[agency]] has this id")
+            .nearest(&name.value.0, ids());
+    }
+    found
 }
 
 fn idle(agencies: &[AgencyDraft], desks: &[Desk], on: &mut Settling<'_>) {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Settling, shared};
 use crate::config::address::Host;
@@ -122,14 +122,18 @@ fn file(path: &Placed<FilePath>, on: &mut Settling<'_>) -> PathBuf {
 
 fn secret_file(path: &Placed<FilePath>, on: &mut Settling<'_>) -> PathBuf {
     let full = file(path, on);
-    let open = std::fs::metadata(&full).is_ok_and(|meta| meta.permissions().mode() & 0o007 != 0);
-    if open {
+    exposed(&full, &path.span, on);
+    full
+}
+
+/// Warns of a secret that every user of this machine can read.
+pub(super) fn exposed(full: &Path, span: &Range<usize>, on: &mut Settling<'_>) {
+    if std::fs::metadata(full).is_ok_and(|meta| meta.permissions().mode() & 0o007 != 0) {
         let message = format!("{} can be read by every user of this machine", full.display());
         on.faults
-            .add(codes::OPEN_KEY, path.span.clone(), message, "a private key, expected mode 0400")
+            .add(codes::OPEN_KEY, span.clone(), message, "a secret, expected mode 0400")
             .help(format!("chmod 0400 {}", full.display()));
     }
-    full
 }
 
 /// Reads [screens].

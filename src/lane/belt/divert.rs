@@ -72,11 +72,6 @@ impl Turn {
         self.asked.map(|(_, at)| at + self.by)
     }
 
-    /// What stands over the blade is known.
-    pub(super) const fn knows(&self) -> bool {
-        self.unknown_until_mm.is_none()
-    }
-
     /// A person looked: nothing stands over the blade.
     pub(super) fn looked(&mut self) {
         self.unknown_until_mm = None;

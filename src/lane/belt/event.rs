@@ -61,7 +61,7 @@ impl Wire {
 }
 
 /// One thing that reached the lane.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A presence sensor was read; sent for every poll, changed or not, so that silence shows.
     Sensor {

@@ -23,7 +23,7 @@ use super::images::Images;
 use super::recall::Recalled;
 use super::settings::{Settings, Spot};
 use super::subject::{Doubt, Subject};
-use super::travel::{Motion, Travel};
+use super::travel::{Mark, Motion, Travel};
 use super::wires::Wires;
 use crate::lane::lane::ms;
 use crate::lane::{Contact, Ids, OrderOutcome, Presence};
@@ -58,6 +58,8 @@ pub struct Belt {
     pub(super) aside: Vec<Subject>,
     pub(super) turn: Turn,
     pub(super) stopping: Option<Stopping>,
+    /// Who left the scan sensor last, and where.
+    pub(super) scanned_last: Option<(Arc<str>, Mark)>,
     /// The beam was switched off for this reason, and has not been seen off since.
     beam_off: Option<&'static str>,
     /// Sensors of which it was told that something is stuck at them.
@@ -90,6 +92,7 @@ impl Belt {
             belt: Vec::new(),
             aside: memory.aside,
             stopping: None,
+            scanned_last: None,
             beam_off: None,
             closed: VecDeque::new(),
             out: Vec::new(),

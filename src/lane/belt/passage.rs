@@ -113,6 +113,11 @@ impl Belt {
             self.images.doubt(id);
         }
         self.inspection_note(id, "inspection.scanned", json!({ "mm": mark.mm }));
+        let close = self.settings.images.cut_mm;
+        if let Some((before, _)) = self.scanned_last.take().filter(|(_, rear)| mark.mm - rear.mm < close) {
+            self.doubt(&before, Doubt::Close);
+            self.doubt(id, Doubt::Close);
+        }
     }
 
     fn at_exit(&mut self, id: &Arc<str>) {
@@ -141,10 +146,20 @@ impl Belt {
         self.doubt(&id, doubt);
         self.alarm(Some(&id), "alarm.inserted", json!({ "at": spot.word(), "doubt": doubt.word() }));
         match spot {
-            Spot::Scan => self.scan(&id, mark),
+            Spot::Scan => {
+                self.scan(&id, mark);
+                self.doubt_scanned();
+            }
             Spot::Decision => self.decide(&id),
             Spot::Entry | Spot::Exit | Spot::Examine | Spot::Reach => {}
         }
+    }
+
+    /// Where something nobody announced goes into the scan, it may be in the picture of whoever is still there.
+    fn doubt_scanned(&mut self) {
+        let waits = |subject: &&Subject| matches!(subject.step, Step::AwaitingPicture { .. });
+        let ids: Vec<_> = self.belt.iter().filter(waits).map(|subject| Arc::clone(&subject.case.id)).collect();
+        ids.iter().for_each(|id| self.doubt(id, Doubt::Ambiguous));
     }
 
     /// Who stands at the light barrier.
@@ -164,7 +179,10 @@ impl Belt {
             self.measure(&id, spot, mark);
         }
         match spot {
-            Spot::Scan => self.images.leave(&id, mark.mm),
+            Spot::Scan => {
+                self.images.leave(&id, mark.mm);
+                self.scanned_last = Some((id, mark));
+            }
             Spot::Decision => self.past_decision(&id),
             Spot::Exit => self.depart(&id),
             Spot::Examine => self.set_aside(&id),

@@ -106,6 +106,8 @@ pub struct ImageRule {
     pub step: Duration,
     /// Pictures of one subject.
     pub count: usize,
+    /// Subjects nearer to each other than this may come in one picture: the machine cuts as it thinks best.
+    pub cut_mm: f64,
 }
 
 /// Everything the belt lane needs to know.

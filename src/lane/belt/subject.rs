@@ -47,6 +47,8 @@ pub(super) enum Doubt {
     Ambiguous,
     /// One sensor saw it longer or shorter than another.
     Length,
+    /// So near to another one that one picture may show both.
+    Close,
     /// Nobody can tell whether, or which way, the belt ran.
     Motion,
     /// Somebody reached in, or the curtain that would show it cannot be read.
@@ -68,6 +70,7 @@ impl Doubt {
             Self::Inserted => "inserted",
             Self::Ambiguous => "ambiguous",
             Self::Length => "length",
+            Self::Close => "close",
             Self::Motion => "motion",
             Self::Reach => "reach",
             Self::Blind => "blind",
@@ -83,6 +86,7 @@ impl Doubt {
             Self::Inserted,
             Self::Ambiguous,
             Self::Length,
+            Self::Close,
             Self::Motion,
             Self::Reach,
             Self::Blind,

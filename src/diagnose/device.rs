@@ -23,7 +23,10 @@ pub fn causes(sight: &Sight) -> Vec<Cause> {
         found.push(Cause::TwoAnswer(sight.unit));
     }
     found.extend(identity(sight));
-    let wrong_model = found.iter().any(|cause| matches!(cause, Cause::WrongModel { .. }));
+    if found.iter().any(|cause| matches!(cause, Cause::WrongModel { .. })) {
+        // What another model has at these addresses says nothing.
+        return found;
+    }
     let mut shifted = false;
     for (place, read) in sight.reads.iter().enumerate() {
         let cause = refused(sight, place, read).or_else(|| broken(sight, read));
@@ -31,7 +34,7 @@ pub fn causes(sight: &Sight) -> Vec<Cause> {
         shifted |= matches!(cause, Some(Cause::Shifted { .. }));
         found.extend(cause.filter(|cause| !told(&found, cause)));
     }
-    if !wrong_model && !shifted {
+    if !shifted {
         for place in 0..sight.reads.len() {
             found.extend(values(sight, place));
         }
@@ -159,15 +162,18 @@ fn foreign(sight: &Sight, answer: &Answer) -> Cause {
     }
     let text = String::from_utf8_lossy(&answer.bytes);
     let first: String = text.lines().next().unwrap_or_default().chars().take(40).collect();
-    Cause::NotModbus(match &text {
-        text if text.starts_with("HTTP/") || text.contains("<html") => "a web server".to_owned(),
-        text if text.starts_with("SSH-") => format!("an SSH server ({})", first.trim_end()),
-        text if text.starts_with("RTSP/") => "a camera (RTSP)".to_owned(),
-        text if text.starts_with("220") => format!("a mail or FTP server ({})", first.trim_end()),
-        _ if !first.is_empty() && first.chars().all(|c| c.is_ascii_graphic() || c == ' ') => {
-            format!("it says `{first}`")
-        }
-        _ => format!("{} bytes that are none", answer.bytes.len()),
+    Cause::NotModbus(if text.starts_with("HTTP/") || text.contains("<html") {
+        "a web server".to_owned()
+    } else if text.starts_with("SSH-") {
+        format!("an SSH server ({})", first.trim_end())
+    } else if text.starts_with("RTSP/") {
+        "a camera (RTSP)".to_owned()
+    } else if text.starts_with("220") {
+        format!("a mail or FTP server ({})", first.trim_end())
+    } else if !first.is_empty() && first.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
+        format!("it says `{first}`")
+    } else {
+        format!("{} bytes that are none", answer.bytes.len())
     })
 }
 

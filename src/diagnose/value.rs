@@ -90,7 +90,9 @@ pub(super) fn causes(point: &Point, shown: &Shown) -> Vec<Cause> {
     }
     // Several orders that all make sense explain nothing between them; a power of ten beside one order is a doubt too.
     match (found.len(), power(point, as_is)) {
+        // Of longer values a single order that makes sense is no accident.
         (1, None) => found,
+        (1, Some(_)) if register.data.words() > 1 => found,
         (1, Some(scale)) => found.into_iter().chain([scale]).collect(),
         (_, Some(scale)) => vec![scale],
         (0, None) => vec![Cause::Implausible { point: name(), reason }],
@@ -139,20 +141,22 @@ fn in_order(point: &Point, (byte_order, word_order): (ByteOrder, WordOrder)) -> 
     other
 }
 
-/// Without the digits that scaling by 0.1 leaves behind.
+/// Six digits: without those that scaling by 0.1, or a float of 32 bits, leaves behind.
 fn tidy(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
+    let magnitude = if value == 0.0 { 0.0 } else { value.abs().log10().floor() };
+    let unit = 10_f64.powf(5.0 - magnitude);
+    (value * unit).round() / unit
 }
 
 fn text(point: &Point, value: f64) -> String {
     with_unit(point, &Value::Float(value))
 }
 
-/// A value with its unit, in at most seven digits.
+/// A value with its unit, in at most six digits.
 pub(super) fn with_unit(point: &Point, value: &Value) -> String {
     let unit = point.unit.as_deref().map_or_else(String::new, |unit| format!(" {unit}"));
     match value {
-        Value::Float(size) if *size != 0.0 && !(1e-4..1e9).contains(&size.abs()) => format!("{size:e}{unit}"),
+        Value::Float(size) if *size != 0.0 && !(1e-4..1e7).contains(&size.abs()) => format!("{size:.3e}{unit}"),
         Value::Float(size) => format!("{}{unit}", tidy(*size)),
         Value::Bool(_) | Value::Int(_) | Value::Text(_) => format!("{value}{unit}"),
     }

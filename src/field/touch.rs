@@ -24,6 +24,8 @@ const BYTES_MAX: usize = 1024;
 const BANNER: Duration = Duration::from_millis(50);
 /// On a bus so much more is waited for after an answer: a second device may answer the same request.
 const SECOND: Duration = Duration::from_millis(30);
+/// After an answer that did not come, a bus is left alone for this long.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// What is left between two requests: a bus with other talk on it must not be crowded, and an old slave needs a rest
 /// before it listens again.
@@ -146,6 +148,10 @@ pub struct Touch {
     linger: Duration,
     pause: Duration,
     transaction: u16,
+    /// The unit whose answer was given up last; what it says by and by is not the next one's.
+    given_up: Option<u8>,
+    /// A unit that answered after it was given up.
+    late: Option<u8>,
     clock: Clock,
 }
 
@@ -168,7 +174,21 @@ impl Touch {
             }
             Medium::Serial(serial) => (Box::new(port(medium, serial, within).await?), Framing::Rtu, SECOND),
         };
-        Ok(Self { wire, framing, linger, pause: pause(medium), transaction: 0, clock: Clock::start() })
+        Ok(Self {
+            wire,
+            framing,
+            linger,
+            pause: pause(medium),
+            transaction: 0,
+            given_up: None,
+            late: None,
+            clock: Clock::start(),
+        })
+    }
+
+    /// The unit that answered after it was given up, if one did since this was asked last.
+    pub const fn late(&mut self) -> Option<u8> {
+        self.late.take()
     }
 
     /// Lets go of the port or connection; what is read then is silence.
@@ -200,6 +220,7 @@ impl Touch {
             Err(_) if bytes.is_empty() => Outcome::Silence,
             Err(_) => judged(modbus::hear(self.framing, &asked, &bytes)).unwrap_or(Outcome::Part),
         };
+        self.given_up = (outcome == Outcome::Silence).then_some(unit);
         Answer { outcome, bytes, took }
     }
 
@@ -211,8 +232,9 @@ impl Touch {
                 Err(error) => return Outcome::Cut(error.to_string()),
                 Ok(count) => bytes.extend_from_slice(&buffer[..count]),
             }
-            if self.framing == Framing::Tcp {
-                skip_late(asked, bytes);
+            match self.framing {
+                Framing::Tcp => self.late = skip_late(asked, bytes).or(self.late),
+                Framing::Rtu => self.set_late_aside(asked.unit, bytes),
             }
             if let Some(outcome) = judged(modbus::hear(self.framing, asked, bytes)) {
                 return outcome;
@@ -234,12 +256,25 @@ impl Touch {
     }
 
     async fn drain(&mut self) {
+        // A serial frame does not say which request it answers: a late one has to be over before the next is asked.
+        let quiet = if self.framing == Framing::Rtu && self.given_up.is_some() { QUIET } else { Duration::ZERO };
         let mut waste = Vec::new();
-        while waste.len() < BYTES_MAX && self.more(&mut waste, Duration::ZERO).await {
+        while waste.len() < BYTES_MAX && self.more(&mut waste, quiet).await {
             if self.framing == Framing::Rtu {
                 // On a bus whatever still talks must end first.
                 tokio::time::sleep(self.pause).await;
             }
+        }
+        if self.framing == Framing::Rtu && !waste.is_empty() {
+            self.late = self.given_up.or(self.late);
+        }
+    }
+
+    /// Bytes of the unit that was given up are not those of the one that was asked.
+    fn set_late_aside(&mut self, asked: u8, bytes: &mut Vec<u8>) {
+        if let Some(unit) = self.given_up.filter(|unit| *unit != asked && bytes.first() == Some(unit)) {
+            self.late = Some(unit);
+            bytes.clear();
         }
     }
 
@@ -257,15 +292,18 @@ impl Touch {
 }
 
 /// Takes whole answers to requests that were given up not long ago off the front; ours may stand behind them.
-fn skip_late(asked: &Asked, bytes: &mut Vec<u8>) {
+fn skip_late(asked: &Asked, bytes: &mut Vec<u8>) -> Option<u8> {
+    let mut late = None;
     while modbus::hear(Framing::Tcp, asked, bytes) == Heard::OtherRequest {
         let came = u16::from_be_bytes([bytes[0], bytes[1]]);
         if !(1..64).contains(&asked.transaction.wrapping_sub(came)) {
-            return;
+            break;
         }
+        late = bytes.get(6).copied();
         let length = 6 + usize::from(u16::from_be_bytes([bytes[4], bytes[5]]));
         bytes.drain(..length.min(bytes.len()));
     }
+    late
 }
 
 fn judged(heard: Heard) -> Option<Outcome> {
@@ -286,11 +324,17 @@ async fn connect(host: &str, port: u16, within: Duration) -> Result<TcpStream, N
     let connecting = async {
         let found = tokio::net::lookup_host((host, port)).await.map_err(|error| NoWay::NoName(error.to_string()))?;
         let found: Vec<_> = found.collect();
-        TcpStream::connect(&found[..]).await.map_err(|error| match error.kind() {
-            ConnectionRefused => NoWay::Refused,
-            HostUnreachable | NetworkUnreachable => NoWay::NoRoute(error.to_string()),
-            TimedOut => NoWay::Silent(within),
-            _ => NoWay::Other(error.to_string()),
+        TcpStream::connect(&found[..]).await.map_err(|error| {
+            let kind = error.kind();
+            if kind == ConnectionRefused {
+                NoWay::Refused
+            } else if kind == HostUnreachable || kind == NetworkUnreachable {
+                NoWay::NoRoute(error.to_string())
+            } else if kind == TimedOut {
+                NoWay::Silent(within)
+            } else {
+                NoWay::Other(error.to_string())
+            }
         })
     };
     let stream = tokio::time::timeout(within, connecting).await.map_err(|_| NoWay::Silent(within))??;

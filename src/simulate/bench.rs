@@ -309,4 +309,19 @@ mod tests {
         let twice = touch.read(4, Table::Discrete, 0, 8, LIMIT).await;
         assert!(matches!(twice.outcome, Outcome::Twice(Response::Bits(_), 6)), "{twice:?}");
     }
+
+    #[tokio::test]
+    async fn a_late_answer_on_a_bus_is_nobody_elses_and_tells_who_was_late() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("bus");
+        let bench = Bench::new(vec![model(3), model(4)], Clock::start());
+        bench.put(3, WireFault::Late(Duration::from_millis(120)), Some(1));
+        tokio::spawn(bench.serve_pty(Pty::make(&link).unwrap(), CancellationToken::new()));
+        let mut touch = Touch::open(&serial(&link, 9_600), LIMIT).await.unwrap();
+        let given_up = touch.read(3, Table::Discrete, 0, 8, Duration::from_millis(40)).await;
+        assert_eq!(given_up.outcome, Outcome::Silence);
+        let next = touch.read(4, Table::Discrete, 0, 8, LIMIT).await;
+        assert!(next.is_data() && next.bytes[0] == 4, "{next:?}");
+        assert_eq!((touch.late(), touch.late()), (Some(3), None));
+    }
 }

@@ -18,7 +18,9 @@ static PROFILES: LazyLock<Vec<std::sync::Arc<Profile>>> = LazyLock::new(|| {
 
 /// The records found in `bytes`, handed over `step` bytes at a time.
 fn records(profile: &Profile, bytes: &[u8], step: usize) -> Vec<usize> {
-    let (Some(stream), mut splitter, mut found) = (&profile.stream, Splitter::new(), Vec::new()) else { return Vec::new() };
+    let (Some(stream), mut splitter, mut found) = (&profile.stream, Splitter::new(), Vec::new()) else {
+        return Vec::new();
+    };
     let mut take = |unit: &[u8]| {
         assert!(unit.len() <= stream.unit_max());
         if let Understood::Record { record, found: values } = stream.understand(profile, unit, None) {

@@ -48,7 +48,7 @@ pub(crate) async fn look(medium: &Medium, targets: &[Target], library: &Library)
     let alive: Vec<(u8, Arc<str>)> = sights
         .iter()
         .zip(targets)
-        .filter(|(sight, _)| sight.reads.iter().any(|read| read.answer.is_answer()))
+        .filter(|(sight, _)| sight.reads.iter().any(|read| read.answer.is_answer() && !by_gateway(&read.answer)))
         .map(|(sight, target)| (sight.unit, target.id.clone()))
         .collect();
     for sight in &mut sights {
@@ -135,6 +135,12 @@ async fn search(touch: &mut Touch, sight: &mut Sight, alive: &[(u8, Arc<str>)]) 
     };
     let understood = |outcome: &Outcome| matches!(outcome, Outcome::Silence | Outcome::Answer(_) | Outcome::Part);
     if sight.reads.iter().all(|read| understood(&read.answer.outcome)) {
+        // A slow device may still have earlier requests of the old connection before it.
+        touch.close();
+        match Touch::open(&sight.medium, CONNECT).await {
+            Ok(fresh) => *touch = fresh,
+            Err(_) => return,
+        }
         let late = touch.read(sight.unit, table, start, count, LATE).await;
         if late.is_answer() && !by_gateway(&late) {
             sight.more.late = Some(late.took);
@@ -144,10 +150,11 @@ async fn search(touch: &mut Touch, sight: &mut Sight, alive: &[(u8, Arc<str>)]) 
         let known: Vec<u8> = alive.iter().map(|(unit, _)| *unit).chain([sight.unit]).collect();
         for unit in LIKELY.into_iter().filter(|unit| !known.contains(unit) && fits(&sight.medium, *unit)) {
             let answer = touch.read(unit, table, start, count, sight.timeout.min(SWEEP)).await;
-            if answer.is_answer() && !by_gateway(&answer) {
-                sight.more.units.push((unit, None));
-            }
+            let there = answer.is_answer() && !by_gateway(&answer);
+            let late = touch.late().filter(|late| !known.contains(late));
+            sight.more.units.extend(there.then_some(unit).into_iter().chain(late).map(|unit| (unit, None)));
         }
+        sight.more.units.dedup();
     }
     if !sight.more.units.is_empty() {
         return;

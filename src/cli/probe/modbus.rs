@@ -216,9 +216,20 @@ async fn sweep(touch: &mut Touch, medium: &Medium, units: RangeInclusive<u8>, ar
         println!("{medium}{port}: units {} to {}, reads only, at most {at_most} s", units.start(), units.end());
     }
     let (library, mut found, mut strange) = (Library::shipped(), Vec::new(), None);
-    for unit in units {
+    let mut ahead: std::collections::VecDeque<u8> = units.collect();
+    while let Some(unit) = ahead.pop_front() {
         progress(args, &format!("unit {unit}, {} found", found.len()));
-        let answer = touch.read(unit, Table::Holding, 0, 1, args.timeout).await;
+        let mut answer = touch.read(unit, Table::Holding, 0, 1, args.timeout).await;
+        if let Some(late) = touch.late() {
+            // Somebody is there who takes longer: asked again with more patience, once.
+            let patient = touch.read(late, Table::Holding, 0, 1, args.timeout * 4).await;
+            if late == unit {
+                answer = patient;
+            } else if let Some(said) = said(&patient) {
+                let models = models(touch, late, &library, args.timeout * 4).await;
+                found.push(Unit { unit: late, took: patient.took, said, models });
+            }
+        }
         match said(&answer) {
             Some(said) => {
                 let models = models(touch, unit, &library, args.timeout).await;

@@ -174,6 +174,7 @@ impl Device {
         match &self.connection {
             Connection::Folder(dir) => Some(dir),
             Connection::Modbus(_) => self.images.as_ref(),
+            Connection::Camera(_) => None,
         }
     }
 

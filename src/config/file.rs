@@ -7,7 +7,9 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::address::{Address, Broker};
-use super::choice::{BeltPlace, Decide, Decisive, DeviceKind, Direction, Mode, ParityBit, Place, Receipts, Role, Traffic};
+use super::choice::{
+    BeltPlace, Decide, Decisive, DeviceKind, Direction, Mode, ParityBit, Place, Receipts, Role, Traffic,
+};
 use super::faults::{Faults, Placed};
 use super::measure::{Count, Degrees, Metres, Pace, Percent};
 use super::quantity::{Size, Span};

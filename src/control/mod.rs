@@ -12,8 +12,8 @@
 pub mod call;
 pub mod devices;
 mod inputs;
-pub mod points;
 pub mod machine;
+pub mod points;
 mod queue;
 pub mod records;
 pub mod roles;

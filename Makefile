@@ -45,7 +45,7 @@ export PORTSIDE_VENV ?= $(CURDIR)/.venv
 # rustup's folder for shells that were open before it was installed; Debian's brokers live in sbin.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 
-.PHONY: help demo test test-vision fuzz bench endurance setup setup-demo setup-vision setup-fuzz rust
+.PHONY: help demo demo-vision test test-vision fuzz bench endurance setup setup-demo setup-vision setup-fuzz rust
 .NOTPARALLEL:
 
 help:
@@ -54,6 +54,11 @@ help:
 # The development profile: the dependencies are optimised in it as well, a lane needs little, and from nothing a release
 # build of the embedded broker alone takes longer than all of this.
 demo: setup-demo
+	cargo run --locked -- demo $(DEMO_ARGS)
+
+# With cameras, whose program needs OpenCV.
+demo-vision: setup-demo setup-vision
+	cargo build --locked --package portside-vision
 	cargo run --locked -- demo $(DEMO_ARGS)
 
 # Doc tests first: what runs last should be what most tests are.

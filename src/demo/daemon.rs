@@ -51,6 +51,11 @@ impl Paths {
         self.dir.join("pictures")
     }
 
+    /// The recording that the camera plays.
+    pub(super) fn clip(&self) -> PathBuf {
+        self.dir.join("camera.mp4")
+    }
+
     /// What the daemon logged.
     pub(super) fn log(&self) -> PathBuf {
         self.dir.join("portside.log")

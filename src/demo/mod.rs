@@ -37,6 +37,8 @@ use show::{Line, Show};
 use story::{Deed, Story};
 
 const LANE_FILE: &str = include_str!("lane.toml");
+/// What the demo's camera sees; whose it is: `vision/clips/README.md`.
+const CLIP: &[u8] = include_bytes!("../../vision/clips/parking-car.mp4");
 /// Topic root of the demo's lane.
 const ROOT: &str = "eport/v1/CNTYN/G03";
 /// How often the people of the demo look at their screens.
@@ -153,10 +155,13 @@ fn host_and_port(url: &str) -> Result<(String, u16), String> {
 
 fn write_lane_file(paths: &Paths, broker: &str, gate: &Served<Gate>, once: bool) -> std::io::Result<()> {
     let pictures = std::path::absolute(paths.pictures())?;
+    let clip = std::path::absolute(paths.clip())?;
+    std::fs::write(&clip, CLIP)?;
     let text = LANE_FILE
         .replace("@BROKER@", broker)
         .replace("@SITE@", &gate.address().to_string())
         .replace("@PICTURES@", &pictures.display().to_string())
+        .replace("@CLIP@", &clip.display().to_string())
         .replace("@REVIEW@", if once { "5 s" } else { "12 s" });
     std::fs::write(paths.lane_file(), text)
 }

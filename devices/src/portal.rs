@@ -146,11 +146,38 @@ enum State {
     Occupied(Passage),
 }
 
+/// What is known of an alarm contact. A portal that never had one is not one that is not heard any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contact {
+    Never,
+    Is(bool),
+    Lost,
+}
+
+impl Contact {
+    const fn hear(&mut self, contact: Option<bool>) {
+        *self = match contact {
+            Some(on) => Self::Is(on),
+            None => Self::Lost,
+        };
+    }
+
+    /// What a passage that begins with it has seen. An alarm that stands from before is its own too: nothing said that
+    /// it is over.
+    fn begin(self, doubt: Option<Doubt>) -> Seen {
+        match self {
+            Self::Never => Seen { doubt, ..Seen::default() },
+            Self::Is(on) => Seen { alarm: on, measured: true, doubt, ..Seen::default() },
+            Self::Lost => Seen { measured: true, doubt: doubt.or(Some(Doubt::NotHeard)), ..Seen::default() },
+        }
+    }
+}
+
 /// The last word on each contact; `None` while it is not known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Known {
-    gamma_alarm: Option<bool>,
-    neutron_alarm: Option<bool>,
+    gamma_alarm: Contact,
+    neutron_alarm: Contact,
     background_high: Option<bool>,
     background_low: Option<bool>,
     fault: Option<bool>,
@@ -205,8 +232,8 @@ impl Portal {
     /// A portal of which nothing is known.
     pub const fn new() -> Self {
         let known = Known {
-            gamma_alarm: None,
-            neutron_alarm: None,
+            gamma_alarm: Contact::Never,
+            neutron_alarm: Contact::Never,
             background_high: None,
             background_low: None,
             fault: None,
@@ -240,17 +267,12 @@ impl Portal {
     }
 
     fn begin(&mut self, at: Moment, events: &mut Vec<PortalEvent>) {
-        let seen = |doubt, measured| Seen { doubt, measured, ..Seen::default() };
         let doubt = match self.state {
             State::Occupied(_) => return,
             State::Unknown => Some(Doubt::BegunUnseen),
             State::Free => None,
         };
-        // An alarm that stands from before is this one's too: nothing said that it is over.
-        let gamma =
-            Seen { alarm: self.known.gamma_alarm == Some(true), ..seen(doubt, self.known.gamma_alarm.is_some()) };
-        let neutron =
-            Seen { alarm: self.known.neutron_alarm == Some(true), ..seen(doubt, self.known.neutron_alarm.is_some()) };
+        let (gamma, neutron) = (self.known.gamma_alarm.begin(doubt), self.known.neutron_alarm.begin(doubt));
         self.state = State::Occupied(Passage { began: at, gamma, neutron, speed: None });
         events.push(PortalEvent::Began { at });
     }
@@ -282,8 +304,8 @@ impl Portal {
 
     fn alarm(&mut self, at: Moment, ray: Ray, contact: Option<bool>, events: &mut Vec<PortalEvent>) {
         match ray {
-            Ray::Gamma => self.known.gamma_alarm = contact,
-            Ray::Neutron => self.known.neutron_alarm = contact,
+            Ray::Gamma => self.known.gamma_alarm.hear(contact),
+            Ray::Neutron => self.known.neutron_alarm.hear(contact),
         }
         let State::Occupied(passage) = &mut self.state else {
             // A portal that alarms while nothing seems to pass is believed.
@@ -296,7 +318,7 @@ impl Portal {
             Ray::Gamma => &mut passage.gamma,
             Ray::Neutron => &mut passage.neutron,
         };
-        seen.measured |= contact.is_some();
+        seen.measured = true;
         match contact {
             Some(true) if !seen.alarm => {
                 seen.alarm = true;
@@ -491,6 +513,14 @@ mod tests {
         bare.observe(at(0), &[on("occupied", false)]);
         let found = passage(&mut bare, &[&[on("occupied", true)], &[on("occupied", false)]]).unwrap();
         assert_eq!(found.finding(), Finding::Unknown(Doubt::NotMeasured));
+    }
+
+    #[test]
+    fn a_detector_that_is_not_heard_any_more_is_not_taken_for_one_that_never_was() {
+        let mut portal = free();
+        portal.observe(at(0), &[stale("neutron_alarm")]);
+        let found = passage(&mut portal, &[&[on("occupied", true)], &[on("occupied", false)]]).unwrap();
+        assert_eq!(found.finding(), Finding::Unknown(Doubt::NotHeard));
     }
 
     #[test]

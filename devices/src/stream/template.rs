@@ -353,6 +353,15 @@ mod tests {
     }
 
     #[test]
+    fn what_begins_or_ends_a_unit_is_no_part_of_a_text_although_it_can_be_read() {
+        let framing = Framing::Line(LineFraming { start: b"#".to_vec(), end: b"!".to_vec(), max: 80 });
+        let rules = TextRules::new(&Stream::bare(framing, None, Charset::Ascii), '.', 24, "");
+        let template = Template::text("#T {value} end!", Charset::Ascii).unwrap();
+        let sent = template.render(1, Some(&Value::Text("a#b!c".into())), &rules).unwrap();
+        assert_eq!(sent, b"#T a.b.c end!");
+    }
+
+    #[test]
     fn a_template_that_cannot_work_says_where_and_why() {
         for (text, at, part) in [
             ("ab{value", 2, "never closed"),

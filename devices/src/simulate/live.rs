@@ -192,7 +192,7 @@ impl Live {
         match self.world.clone() {
             World::Thermometer { person } => {
                 // A tenth up and down each second, as real ones do.
-                let ripple = if self.now.as_millis() / 500 % 2 == 0 { 0.0 } else { 0.1 };
+                let ripple = if (self.now.as_millis() / 500).is_multiple_of(2) { 0.0 } else { 0.1 };
                 self.show("temperature", Value::Float(person.unwrap_or(ROOM) + ripple));
                 self.show("ambient", Value::Float(ROOM));
                 self.show("valid", Value::Bool(person.is_some()));

@@ -12,6 +12,8 @@ use portside::clock::Clock;
 use portside::field::decoder::Decoder;
 use portside::field::folder::{Arrived, FolderEvent, TAKING, take, watch};
 use portside::field::picture::{Decoded, Energy, Form, Format, Photometric, View};
+use portside::simulate::phantom::files::{HABITS, Habit};
+use portside::simulate::scanner::{Goods, SENDINGS, Scanner};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -155,6 +157,26 @@ async fn samples_and_their_sidecar_arrive_together_in_either_order() {
     }
 }
 
+/// Every form in every way of writing: one picture arrives for each, whole, and nothing is set aside.
+#[tokio::test]
+async fn what_a_machine_writes_arrives_whole_however_it_writes() {
+    let mut watched = Watched::start();
+    let mut scanner = Scanner::new(watched.dir.path().into(), (60, 40), 9);
+    for habit in HABITS {
+        for sending in SENDINGS {
+            let names = scanner.scan(Goods::Parcel, habit, sending).await.unwrap();
+            let pictures = names.iter().filter(|name| !name.ends_with(".json")).count();
+            for _ in 0..pictures {
+                let arrived = watched.arrived().await;
+                assert!(names.contains(&arrived.name), "{habit:?} {sending:?}: {}", arrived.name);
+                assert_eq!((arrived.decoded.width, arrived.decoded.height), (60, 40));
+                assert_eq!(arrived.sidecar.is_some(), habit == Habit::Raw);
+                take(&arrived.path).unwrap();
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_pair_that_a_kill_tore_apart_is_found_together_again() {
     let dir = tempfile::tempdir().unwrap();
@@ -262,7 +284,7 @@ async fn an_empty_file_a_bomb_and_a_link_out_of_the_folder_are_set_aside() {
     std::os::unix::fs::symlink("/etc/passwd", watched.dir.path().join("link.png")).unwrap();
     assert!(watched.set_aside().await.1.contains("not a regular file"));
     watched.write("empty.png", b"");
-    assert!(watched.set_aside().await.1.contains("only 0 bytes"));
+    assert!(watched.set_aside().await.1.contains("it is empty"));
     let mut bomb = png();
     bomb[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
     watched.write("bomb.png", bomb);

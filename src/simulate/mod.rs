@@ -5,6 +5,7 @@ pub mod line;
 pub mod phantom;
 pub mod script;
 pub mod tape;
+pub mod scanner;
 
 use std::future::Future;
 use std::io;

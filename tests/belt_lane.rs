@@ -13,7 +13,7 @@ use std::time::Duration;
 use portside::clock::Clock;
 use portside::simulate::{Served, phantom, serve};
 use portside_devices::simulate::BeltSite;
-use portside_devices::simulate::belt::{Away, BeltSetup, Eye};
+use portside_devices::simulate::belt::{Away, Bag, BeltSetup, Eye};
 use serde_json::Value;
 use site::daemon::{Daemon, lane_file};
 use site::until;
@@ -166,7 +166,9 @@ impl Site {
         let known: Vec<String> = ids(&self.daemon.status().unwrap());
         self.start_belt();
         let bag = self.served.with(|site, now| site.at(now).put(-5.0, 500.0));
-        until("the picture", || self.served.with(|site, now| site.at(now).shots().pop()));
+        // Well through: where exactly the source is the daemon knows only as well as it knows the way of the belt.
+        let through = |bags: &[Bag]| bags.iter().any(|at| at.id == bag && at.rear() > 1_600.0);
+        until("the bag to be through", || self.served.with(|site, now| through(site.at(now).bags())).then_some(()));
         self.stop_belt();
         self.pictures += 1;
         let name = format!("scan{}.png", self.pictures);

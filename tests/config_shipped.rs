@@ -32,7 +32,7 @@ fn every_shipped_lane_file_is_sound() {
 #[test]
 fn the_gate_template_means_what_it_says() {
     let config = config::load(Path::new(GATE)).unwrap().config;
-    let settings = config.settings();
+    let settings = config.settings().unwrap();
     assert_eq!((config.lane.port.as_str(), config.lane.id.as_str()), ("CNTYN", "G03"));
     assert_eq!(settings.agencies.iter().map(|id| &**id).collect::<Vec<_>>(), ["customs", "border"]);
     let sensors: Vec<_> = settings.sensors.iter().map(|at| (&*at.name, at.place, at.proves)).collect();
@@ -54,7 +54,7 @@ fn the_gate_template_means_what_it_says() {
     assert_eq!(settings.stale_after, Duration::from_millis(300));
     assert_eq!(settings.renew_every, Duration::from_millis(100));
     assert_eq!(settings.review_timeout, Duration::from_secs(90));
-    assert_eq!(config.reaction(), Duration::from_millis(150));
+    assert_eq!(config.reaction().unwrap(), Duration::from_millis(150));
     let Connection::Modbus(arm) = &config.devices[config.gate().unwrap().arm].connection else {
         panic!("the arm is on Modbus")
     };
@@ -112,7 +112,7 @@ fn devices_of_a_bus_share_one_link_as_the_bus_is_set() {
     );
     assert_eq!((serial.gap.as_micros(), serial.quiet.as_millis()), (1_750, 400));
     // Telegrams under way cannot be cut short: the doubt waits for the longest of them where that exceeds 50 ms.
-    assert_eq!(config.reaction().as_millis(), 150);
+    assert_eq!(config.reaction().unwrap().as_millis(), 150);
 }
 
 #[test]
@@ -179,7 +179,7 @@ proptest! {
         }
         match config::parse(Path::new("config/damaged.toml"), &bytes) {
             Ok(checked) => {
-                checked.config.settings();
+                let _ = (checked.config.settings(), checked.config.belt_settings());
                 prop_assert_eq!(checked.report.errors(), 0);
             }
             Err(report) => {

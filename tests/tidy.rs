@@ -54,6 +54,23 @@ const RULES: [Rule; 10] = [
         reason: "what must never happen is written twice; a check that asks the machine is no second one",
     },
     Rule {
+        room: "src/lane/belt/interlock.rs",
+        except: &[],
+        words: &[
+            "super::act",
+            "super::divert",
+            "super::edges",
+            "super::images",
+            "super::machine",
+            "super::papers",
+            "super::passage",
+            "super::subject",
+            "super::travel",
+            "super::wires",
+        ],
+        reason: "what must never happen is written twice; a check that asks the machine is no second one",
+    },
+    Rule {
         room: "src/uplink/",
         except: &[],
         words: &["crate::field", "tokio_modbus", "portside_devices::profile"],

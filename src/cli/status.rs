@@ -53,8 +53,12 @@ pub fn screen(status: &Value) -> String {
         text(&about["version"]),
         text(&about["mode"])
     );
-    subject(&mut out, &status["lane"]);
-    arm(&mut out, &status["lane"]);
+    if status["lane"]["belt"].is_array() {
+        belt(&mut out, &status["lane"]);
+    } else {
+        subject(&mut out, &status["lane"]);
+        arm(&mut out, &status["lane"]);
+    }
     devices(&mut out, &status["devices"]);
     cameras(&mut out, &status["cameras"]);
     journal(&mut out, &status["journal"], &status["uplink"]);
@@ -93,6 +97,56 @@ fn subject(out: &mut String, lane: &Value) {
     }
     if let Some(pictures) = inspection["pictures"].as_array().filter(|pictures| !pictures.is_empty()) {
         let _ = writeln!(out, "pictures  {}", pictures.len());
+    }
+}
+
+/// The subjects in the order of the belt, the foremost first, then those at the examination.
+fn belt(out: &mut String, lane: &Value) {
+    let stopping = if lane["stopping"] == true { ", told to stop" } else { "" };
+    let _ = write!(out, "\nbelt      {}{stopping}", text(&lane["motion"]));
+    if let Some(side) = lane["diverter"].as_str() {
+        let _ = write!(out, ", diverter to {side}");
+    }
+    if let Some(beam) = lane["beam"].as_str() {
+        let _ = write!(out, ", beam {beam}");
+    }
+    out.push('\n');
+    if list(&lane["belt"]).chain(list(&lane["aside"])).next().is_none() {
+        let _ = writeln!(out, "subject   none");
+    }
+    for subject in list(&lane["belt"]) {
+        let place = format!("{} + {} mm", text(&subject["at"]), subject["since_mm"]);
+        on_belt(out, &place, subject);
+    }
+    for subject in list(&lane["aside"]) {
+        on_belt(out, "examination", subject);
+    }
+    let sensors: Vec<String> = list(&lane["sensors"])
+        .map(|sensor| format!("{} {}", text(&sensor["name"]), text(&sensor["presence"])))
+        .collect();
+    let _ = writeln!(out, "sensors   {}", sensors.join(" · "));
+}
+
+fn on_belt(out: &mut String, place: &str, subject: &Value) {
+    let identity = subject["identity"].as_str().unwrap_or("-");
+    let _ = write!(out, "subject   {place}: {}", text(&subject["step"]).replace('_', " "));
+    if let Some(bound) = subject["bound"].as_str() {
+        let _ = write!(out, ", {bound}");
+    }
+    if let Some(left) = subject["left_ms"].as_u64() {
+        let _ = write!(out, ", {} s left", left.div_ceil(1000));
+    }
+    let _ = writeln!(out, "   {identity}   inspection {}", text(&subject["id"]));
+    let desks: Vec<String> =
+        list(&subject["desks"]).map(|desk| format!("{} {}", text(&desk["agency"]), text(&desk["standing"]))).collect();
+    let _ = writeln!(out, "            {}", desks.join(" · "));
+    for hold in list(&subject["holds"]) {
+        let reasons: Vec<&str> = list(&hold["reasons"]).filter_map(Value::as_str).collect();
+        let _ = writeln!(out, "            hold {}: {}", text(&hold["agency"]), reasons.join(", "));
+    }
+    let doubts: Vec<&str> = list(&subject["doubts"]).filter_map(Value::as_str).collect();
+    if !doubts.is_empty() {
+        let _ = writeln!(out, "            not certain: {}", doubts.join(", "));
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod bank;
 pub mod belt;
+mod belt_site;
 mod faults;
 mod gate;
 mod line_portal;
@@ -16,6 +17,7 @@ mod spoil;
 mod vehicle;
 
 pub use bank::Bank;
+pub use belt_site::BeltSite;
 pub use faults::{Fault, Faults};
 pub use gate::{ArmFault, Button, Gate, GateSetup, GateView, SensorFault, Spot};
 pub use line_portal::{LinePortal, Load, Tempo};

@@ -22,7 +22,7 @@ const POLL_MAX: Duration = Duration::from_millis(150);
 const TURN_MARGIN: Duration = Duration::from_millis(500);
 /// A belt runs on for about this long after a start or stop that was not seen yet.
 const SLIP: Duration = Duration::from_millis(300);
-const STALE_MIN: Duration = Duration::from_millis(200);
+const STALE_MIN: Duration = Duration::from_millis(500);
 
 /// Reads [belt].
 pub(super) fn belt(table: Placed<BeltTable>, devices: &mut [Draft], on: &mut Settling<'_>) -> Option<Belt> {

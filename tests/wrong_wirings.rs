@@ -114,7 +114,10 @@ async fn see(case: &'static Case) -> Row {
     let sentences: Vec<String> = device.causes.iter().map(ToString::to_string).collect();
     let codes = device.causes.iter().map(portside::diagnose::Cause::code).collect();
     let probe = probe(&scene).await;
-    let status = status(checked.config, dir.path(), &scene).await;
+    let status = match scene.status {
+        "-" => "-".to_owned(),
+        _ => status(checked.config, dir.path(), &scene).await,
+    };
     let place = |text: &str| normal(text, dir.path());
     let (check, probe, status) = (place(&sentences.join(" — ")), place(&probe), place(&status));
     scene.stop.cancel();

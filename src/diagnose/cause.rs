@@ -90,6 +90,8 @@ pub enum Cause {
     NotAFolder(String),
     /// The clock of the machine that writes is wrong.
     ClockSkew { seconds: i64, file: String },
+    /// A device that speaks lines or frames says nothing that its profile knows.
+    NothingSaid { place: String, seconds: u64 },
     /// The source of a camera is not what it should be.
     Source(String),
 }
@@ -139,6 +141,7 @@ impl Cause {
             Self::FolderReadOnly(..) => "folder_read_only",
             Self::NotAFolder(_) => "not_a_folder",
             Self::ClockSkew { .. } => "clock_skew",
+            Self::NothingSaid { .. } => "nothing_said",
             Self::Source(_) => "source",
         }
     }
@@ -351,6 +354,11 @@ impl fmt::Display for Cause {
                  time does not fit is evidence of no subject",
                 seconds.abs(),
                 if *seconds > 0 { "ahead of this one" } else { "behind this one" }
+            ),
+            Self::NothingSaid { place, seconds } => write!(
+                f,
+                "nothing that the profile knows came from {place} within {seconds} s: wrong port, baud rate or model, or \
+                 the device speaks only when something passes; `portside record` shows its bytes"
             ),
             Self::Source(words) => f.write_str(words),
         }

@@ -68,14 +68,19 @@ fn told(found: &[Cause], cause: &Cause) -> bool {
 }
 
 fn way(sight: &Sight, no_way: &NoWay) -> Cause {
-    let place = sight.medium.to_string();
+    self::no_way(&sight.medium, no_way, sight.more.holder.clone())
+}
+
+/// The cause that a way is shut for; `holder` is who has the serial port, if that is known.
+pub fn no_way(medium: &Medium, no_way: &NoWay, holder: Option<String>) -> Cause {
+    let place = medium.to_string();
     match no_way {
         NoWay::NoName(words) => Cause::NoName(words.clone()),
         NoWay::Refused => Cause::PortClosed(place),
         NoWay::Silent(_) => Cause::HostSilent(place),
         NoWay::NoRoute(words) => Cause::NoRoute(place, words.clone()),
         NoWay::NoPort => Cause::NoPort(place),
-        NoWay::Held => Cause::PortHeld(place, sight.more.holder.clone()),
+        NoWay::Held => Cause::PortHeld(place, holder),
         NoWay::Denied => Cause::Denied(place),
         NoWay::Other(words) => Cause::NoWay(words.clone()),
     }

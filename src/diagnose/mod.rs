@@ -13,6 +13,7 @@ mod cause;
 mod contact;
 mod device;
 pub mod folder;
+pub mod source;
 mod value;
 pub mod views;
 
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 pub use cause::Cause;
 pub use contact::{Expectation, History, contacts, seen, watched};
-pub use device::causes;
+pub use device::{causes, no_way};
 pub use value::{Shown, orders, shown};
 
 use portside_devices::plan::Block;

@@ -291,6 +291,23 @@ impl Touch {
     }
 }
 
+/// The first bytes that a camera answers when it is asked to describe a stream; nothing is played.
+///
+/// # Errors
+/// Why there is no way to it.
+pub async fn describe(host: &str, port: u16, url: &str, within: Duration) -> Result<String, NoWay> {
+    let mut stream = connect(host, port, within).await?;
+    let asked = format!("DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n");
+    let mut answer = [0; 512];
+    let talk = async {
+        stream.write_all(asked.as_bytes()).await?;
+        stream.read(&mut answer).await
+    };
+    // Who accepts the connection and then says nothing, or ends it, has answered: with nothing.
+    let count = tokio::time::timeout(within, talk).await.map_or(0, |read| read.unwrap_or(0));
+    Ok(String::from_utf8_lossy(&answer[..count]).into_owned())
+}
+
 /// Takes whole answers to requests that were given up not long ago off the front; ours may stand behind them.
 fn skip_late(asked: &Asked, bytes: &mut Vec<u8>) -> Option<u8> {
     let mut late = None;

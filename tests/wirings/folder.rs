@@ -38,3 +38,11 @@ pub(crate) async fn skew(dir: PathBuf) -> Scene {
     picture.set_modified(ahead).unwrap();
     watching(&folder, "").await
 }
+
+pub(crate) async fn recording(dir: PathBuf) -> Scene {
+    let mut scene = Scene::lane().await;
+    let clip = dir.join("clip.mp4");
+    scene.devices = format!("[[device]]\nid = \"aux\"\nkind = \"camera\"\naddress = \"file://{}\"\n", clip.display());
+    scene.status = "-";
+    scene
+}

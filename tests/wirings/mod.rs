@@ -264,6 +264,8 @@ pub(crate) const CASES: &[Case] = &[
     case!("disturbed line: wrong checksums", "check, probe, status", "bad_check", bus::bad_check),
     case!("adapter not plugged in", "check, probe, status", "no_port", bus::missing),
     case!("another program holds the port", "check, probe, status", "port_held", bus::held),
+    case!("wrong camera path", "check", "source", network::camera),
+    case!("wrong camera: a recording that is not there", "check", "source", folder::recording),
     case!("X-ray folder missing: share not mounted", "check, status", "no_folder", folder::missing),
     case!("X-ray folder is a file", "check, status", "not_a_folder", folder::file),
     case!("X-ray folder cannot be written", "check, status", "folder_read_only", folder::read_only),

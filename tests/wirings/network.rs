@@ -135,3 +135,12 @@ pub(crate) async fn cut_off(_: PathBuf) -> Scene {
 pub(crate) async fn broken(_: PathBuf) -> Scene {
     faulty(WireFault::Cut, "lost").await
 }
+
+pub(crate) async fn camera(_: PathBuf) -> Scene {
+    let mut scene = saying(b"RTSP/1.0 404 Not Found\r\nCSeq: 1\r\n\r\n", false).await;
+    let place = scene.devices.split("modbus://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    scene.devices = format!("[[device]]\nid = \"aux\"\nkind = \"camera\"\naddress = \"rtsp://{place}/stream9\"\n");
+    // What the daemon says depends on whether the program that opens cameras is installed.
+    (scene.probe, scene.status) = (None, "-");
+    scene
+}

@@ -1,5 +1,6 @@
 //! Reads what the lane would read, and asks on where that fails. Nothing but reads goes out.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +8,17 @@ use std::time::Duration;
 use portside_devices::library::Library;
 use portside_devices::plan::plan;
 use portside_devices::profile::{Identify, Profile, Table};
+use portside_devices::reading::{Quality, Reading};
 use portside_devices::simulate::Response;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
+use super::{Found, What};
 use crate::clock::Clock;
-use crate::diagnose::{More, Read, Sight, causes, folder};
+use crate::diagnose::{Cause, More, Read, Sight, causes, folder, no_way};
 use crate::field::medium::{DataBits, Medium, Parity, Serial, StopBits};
 use crate::field::touch::{Answer, NoWay, Outcome, Touch, setting};
+use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkSpec};
 
 /// How long a way may take to open.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -22,6 +28,8 @@ const SWEEP: Duration = Duration::from_millis(150);
 const LATE: Duration = Duration::from_secs(2);
 /// Units that are looked for when the one of the lane file is silent: what people set, and what makers ship.
 const LIKELY: [u8; 24] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 32, 100, 247, 255];
+/// A device that speaks lines or frames is listened to for this long at most.
+const LISTEN: Duration = Duration::from_secs(5);
 /// Settings of a port, by how common they are.
 const BAUDS: [u32; 8] = [9_600, 19_200, 38_400, 115_200, 57_600, 4_800, 2_400, 1_200];
 
@@ -253,6 +261,60 @@ pub(crate) async fn models(touch: &mut Touch, unit: u8, library: &Library, limit
         fits.extend(known.iter().filter(|(_, identify)| same(identify)).map(|(name, _)| name.clone()));
     }
     fits
+}
+
+/// Listens to a device that speaks lines or frames, over the link that the daemon uses, which only reads here.
+pub(crate) async fn listen(medium: &Medium, target: &Target) -> Found {
+    let at = medium.to_string();
+    let found = |readings, causes| Found { id: target.id.clone(), what: What::Stream(at.clone(), readings), causes };
+    if let Err(shut) = Touch::open(medium, CONNECT).await {
+        let holder = match medium {
+            Medium::Serial(serial) => super::super::probe::holders(&serial.path).into_iter().next(),
+            Medium::Tcp { .. } | Medium::RtuOverTcp { .. } => None,
+        };
+        return found(Vec::new(), vec![no_way(medium, &shut, holder)]);
+    }
+    let every = Duration::from_millis(500);
+    let device = DeviceSpec {
+        id: target.id.clone(),
+        index: 0,
+        unit: target.unit,
+        profile: target.profile.clone(),
+        intervals: Intervals { fast: every, normal: every, slow: every },
+        watched: Vec::new(),
+    };
+    let (name, medium_, timeout) = (target.id.clone(), medium.clone(), target.timeout);
+    let spec = LinkSpec { name, medium: medium_, devices: vec![device], timeout, drive: Drive::WatchOnly };
+    let ((events, mut heard), stop, clock) = (mpsc::channel(256), CancellationToken::new(), Clock::start());
+    let link = field::spawn(spec, clock, events, stop.clone());
+    let mut said: BTreeMap<Arc<str>, Reading> = BTreeMap::new();
+    let wanted = target.profile.points.iter().filter(|point| point.readable()).count();
+    let end = clock.moment() + LISTEN;
+    while said.len() < wanted {
+        match tokio::time::timeout(clock.until(end), heard.recv()).await {
+            Ok(Some(FieldEvent::Batch { readings, .. })) => {
+                let news = readings.into_iter().filter(|reading| reading.quality != Quality::Stale);
+                said.extend(news.map(|reading| (reading.point.clone(), reading)));
+            }
+            Ok(Some(FieldEvent::Link { .. } | FieldEvent::Unconfirmed { .. })) => {}
+            Ok(None) | Err(_) => break,
+        }
+    }
+    stop.cancel();
+    link.ended().await;
+    let causes = match said.is_empty() {
+        true => vec![Cause::NothingSaid { place: at.clone(), seconds: LISTEN.as_secs() }],
+        false => said
+            .values()
+            .filter_map(|reading| match &reading.quality {
+                Quality::Good | Quality::Stale => None,
+                Quality::Bad(reason) | Quality::Invalid(reason) => {
+                    Some(Cause::NoMeasurement { point: reading.point.to_string(), reason: reason.clone() })
+                }
+            })
+            .collect(),
+    };
+    found(said.into_values().collect(), causes)
 }
 
 /// What is found at a watched folder. A file is made there and removed again, unless a daemon would take it in.

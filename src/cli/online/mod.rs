@@ -12,15 +12,21 @@ use std::time::Duration;
 
 use clap::Args;
 use portside_devices::library::Library;
-use portside_devices::reading::Value;
+use portside_devices::profile::Protocol;
+use portside_devices::reading::{Reading, Value};
 
 use self::look::Target;
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::diagnose::{Cause, Expectation, History, Shown, Sight, causes, contacts, folder, seen, shown, watched};
+use crate::config::{Config, Connection, OnCamera};
+use crate::diagnose::source::{self, Login};
+use crate::diagnose::{
+    Cause, Expectation, History, Shown, Sight, causes, contacts, folder, no_way, seen, shown, watched,
+};
 use crate::field::medium::Medium;
-use crate::field::touch::Touch;
+use crate::field::touch::{self, Touch};
 
+/// How long a camera may take for its first answer.
+const CAMERA: Duration = Duration::from_secs(2);
 /// How often a watched device is read.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
 
@@ -57,8 +63,12 @@ pub struct Found {
 pub enum What {
     /// A Modbus unit.
     Modbus(Box<Sight>),
+    /// A device that speaks lines or frames: what it said while it was listened to.
+    Stream(String, Vec<Reading>),
     /// A watched folder.
     Folder(folder::Found),
+    /// A camera, by its source.
+    Camera(Arc<str>),
 }
 
 impl Found {
@@ -68,7 +78,7 @@ impl Found {
             What::Modbus(sight) => {
                 sight.reads.iter().flat_map(|read| shown(&sight.profile, &read.block, &read.answer)).collect()
             }
-            What::Folder(_) => Vec::new(),
+            What::Stream(..) | What::Folder(_) | What::Camera(_) => Vec::new(),
         }
     }
 }
@@ -85,6 +95,14 @@ pub async fn touch(config: &Config, args: &OnlineArgs) -> Vec<Found> {
                 (index, Target { id, unit: on.unit, profile: on.profile.clone(), timeout: on.timeout })
             })
             .unzip();
+        let of_lines = targets.iter().any(|target| target.profile.protocol != Protocol::Modbus);
+        if of_lines {
+            // Such a device has its link to itself.
+            for (place, target) in places.into_iter().zip(targets) {
+                by_device.insert(place, look::listen(&link.medium, &target).await);
+            }
+            continue;
+        }
         let sights = look::look(&link.medium, &targets, &library).await;
         for ((place, target), sight) in places.into_iter().zip(targets).zip(sights) {
             let causes = causes(&sight);
@@ -92,11 +110,16 @@ pub async fn touch(config: &Config, args: &OnlineArgs) -> Vec<Found> {
         }
     }
     for (place, device) in config.devices.iter().enumerate() {
-        if let Some(dir) = device.folder() {
-            let found = look::folder_at(dir, true, Clock::start());
-            let causes = folder::causes(&found);
-            by_device.insert(place, Found { id: device.id.shared(), what: What::Folder(found), causes });
-        }
+        let (what, causes) = match &device.connection {
+            Connection::Modbus(_) => continue,
+            Connection::Folder(dir) => {
+                let found = look::folder_at(dir, true, Clock::start());
+                let causes = folder::causes(&found);
+                (What::Folder(found), causes)
+            }
+            Connection::Camera(camera) => (What::Camera(camera.source.clone()), look_at(camera).await),
+        };
+        by_device.insert(place, Found { id: device.id.shared(), what, causes });
     }
     let mut all: Vec<Found> = by_device.into_values().collect();
     for found in &mut all {
@@ -106,6 +129,30 @@ pub async fn touch(config: &Config, args: &OnlineArgs) -> Vec<Found> {
         watch(&mut all, time).await;
     }
     all
+}
+
+/// What is wrong with a camera's source; whether its picture is a good one is for the daemon's own watch to say.
+async fn look_at(camera: &OnCamera) -> Vec<Cause> {
+    let source = &*camera.source;
+    if let Some(path) = source.strip_prefix("file://") {
+        let missing = || Cause::Source(format!("{path} is not there, or is no file: a recording was expected"));
+        let there = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
+        return if there { Vec::new() } else { vec![missing()] };
+    }
+    let Some((place, path)) = source.strip_prefix("rtsp://").map(|rest| rest.split_once('/').unwrap_or((rest, "")))
+    else {
+        return Vec::new();
+    };
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().unwrap_or(554)),
+        Some(_) | None => (place, 554),
+    };
+    let host = host.trim_matches(['[', ']']);
+    let login = if camera.credentials.is_some() { Login::Given } else { Login::None };
+    match touch::describe(host, port, source, CAMERA).await {
+        Ok(answer) => source::rtsp(&answer, &format!("/{path}"), login).into_iter().collect(),
+        Err(shut) => vec![no_way(&Medium::tcp(host, port), &shut, None)],
+    }
 }
 
 /// What the contacts say against each other and against what a person sees.

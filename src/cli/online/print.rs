@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use portside_devices::profile::{Point, Profile};
-use portside_devices::reading::Quality;
+use portside_devices::reading::{Quality, Reading};
 use serde_json::{Value, json};
 
 use super::{Found, What};
@@ -17,7 +17,9 @@ pub(super) fn text(found: &[Found]) -> String {
         // Writing to a String cannot fail.
         let _ = match &device.what {
             What::Modbus(sight) => modbus(&mut out, device, sight),
+            What::Stream(at, readings) => stream(&mut out, device, at, readings),
             What::Folder(at) => writeln!(out, "{}  folder {}", device.id, at.path),
+            What::Camera(source) => writeln!(out, "{}  camera {source}", device.id),
         };
         for cause in &device.causes {
             let _ = writeln!(out, "  CAUSE  {cause}");
@@ -32,6 +34,15 @@ pub(super) fn text(found: &[Found]) -> String {
         _ => writeln!(out, "{} devices touched, nothing moved, {wrong} with a cause", found.len()),
     };
     out
+}
+
+fn stream(out: &mut String, device: &Found, at: &str, readings: &[Reading]) -> std::fmt::Result {
+    writeln!(out, "{}  listened to at {at}", device.id)?;
+    for reading in readings {
+        let value = reading.value.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+        writeln!(out, "  {}  {value}  {}", reading.point, words(&reading.quality))?;
+    }
+    Ok(())
 }
 
 fn place(sight: &Sight) -> String {
@@ -99,7 +110,11 @@ fn value(profile: &Profile, shown: &Shown) -> String {
 }
 
 fn quality(shown: &Shown) -> String {
-    match &shown.quality {
+    words(&shown.quality)
+}
+
+fn words(quality: &Quality) -> String {
+    match quality {
         Quality::Good => "good".to_owned(),
         Quality::Stale => "stale".to_owned(),
         Quality::Bad(reason) => format!("bad: {reason}"),
@@ -118,7 +133,12 @@ fn device(found: &Found) -> Value {
         found.causes.iter().map(|cause| json!({ "code": cause.code(), "text": cause.to_string() })).collect();
     let mut value = json!({ "id": found.id, "causes": causes });
     match &found.what {
+        What::Stream(at, readings) => {
+            value["address"] = json!(at);
+            value["readings"] = json!(readings);
+        }
         What::Folder(at) => value["folder"] = json!(at.path),
+        What::Camera(source) => value["source"] = json!(source),
         What::Modbus(sight) => {
             value["address"] = json!(sight.medium.to_string());
             value["unit"] = json!(sight.unit);

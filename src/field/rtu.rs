@@ -15,6 +15,7 @@
 //! What this cannot know: an answer that is later than time-out and `quiet` together, and fits the next request of the
 //! same unit in function and length. `quiet` has to be longer than the slowest device of the bus.
 
+use std::io;
 use std::time::Duration;
 
 use portside_devices::moment::Moment;
@@ -102,9 +103,10 @@ impl Rtu {
 
     /// Sends a telegram into silence and waits for the one that answers it, and for the silence behind it.
     async fn converse(&mut self, request: &[u8]) -> Result<Vec<u8>, Fault> {
+        let gone = gone(&self.stream);
         self.silence().await?;
-        self.stream.write_all(request).await.map_err(gone)?;
-        self.stream.flush().await.map_err(gone)?;
+        self.stream.write_all(request).await.map_err(&gone)?;
+        self.stream.flush().await.map_err(&gone)?;
         self.active = self.clock.moment();
         let (mut came, mut buffer) = (Vec::new(), [0; TELEGRAM_MAX]);
         loop {
@@ -114,10 +116,10 @@ impl Rtu {
                 Verdict::Wrong(why) => Some(Err(why)),
             };
             let read = match judged {
-                None => self.stream.read(&mut buffer).await.map_err(gone)?,
+                None => self.stream.read(&mut buffer).await.map_err(&gone)?,
                 // A telegram ends with the silence behind it; what is none is heard to its end too, to be named whole.
                 Some(judged) => match timeout(self.gap, self.stream.read(&mut buffer)).await {
-                    Ok(read) => read.map_err(gone)?,
+                    Ok(read) => read.map_err(&gone)?,
                     Err(_) => return judged.map(|()| came).map_err(Fault::Foul),
                 },
             };
@@ -129,6 +131,7 @@ impl Rtu {
 
     /// Waits until nothing has been on the bus for the gap, and drops what was.
     async fn silence(&mut self) -> Result<(), Fault> {
+        let gone = gone(&self.stream);
         let (began, mut buffer) = (self.clock.moment(), [0; TELEGRAM_MAX]);
         loop {
             let now = self.clock.moment();
@@ -139,10 +142,10 @@ impl Rtu {
             }
             let came = match self.gap.checked_sub(now.since(self.active)).filter(|rest| !rest.is_zero()) {
                 Some(rest) => match timeout(rest, self.stream.read(&mut buffer)).await {
-                    Ok(read) => read.map_err(gone)?,
+                    Ok(read) => read.map_err(&gone)?,
                     Err(_) => 0,
                 },
-                None => match self.stream.drain().map_err(gone)? {
+                None => match self.stream.drain().map_err(&gone)? {
                     0 => return Ok(()),
                     came => came,
                 },
@@ -155,8 +158,13 @@ impl Rtu {
     }
 }
 
-fn gone(error: std::io::Error) -> Fault {
-    Fault::Gone(format!("the serial line is gone: {error}"))
+/// What it means that the stream has ended.
+fn gone(medium: &Stream) -> impl Fn(io::Error) -> Fault + use<> {
+    let what = match medium {
+        Stream::Serial(_) => "the serial port hung up: its adapter was unplugged or has no power",
+        Stream::Tcp(_) => "the gateway to the bus has ended the connection",
+    };
+    move |error| Fault::Gone(format!("{what} ({error})"))
 }
 
 /// What the bytes that have come are to a request.

@@ -16,7 +16,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     Rule {
         room: "devices/src/",
         except: &[],

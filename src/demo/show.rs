@@ -149,7 +149,9 @@ fn head(paths: &Paths, broker: &str, gate: &Served<Gate>) -> Vec<String> {
         format!("  devices     Modbus TCP at {}, unit 1", gate.address()),
         format!("  X-ray       PNG and JPEG files dropped into {}", paths.pictures().display()),
         match crate::field::camera::program::find() {
-            Ok(_) => "  camera      a recording of a real lane (CC BY 4.0, Intel), kept at decisive instants".to_owned(),
+            Ok(_) => {
+                "  camera      a recording of a real lane (CC BY 4.0, Intel), kept at decisive instants".to_owned()
+            }
             Err(_) => "  camera      unavailable: `make demo-vision` builds the program that needs OpenCV".to_owned(),
         },
         "  desks       customs (officer 100234), ciq (officer 7731)".to_owned(),

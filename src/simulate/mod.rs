@@ -3,9 +3,9 @@
 pub mod bench;
 pub mod line;
 pub mod phantom;
+pub mod scanner;
 pub mod script;
 pub mod tape;
-pub mod scanner;
 
 use std::future::Future;
 use std::io;

@@ -88,7 +88,8 @@ impl Centre {
 
     /// Subscribes at `host:port` and takes in what comes, until `stop`.
     pub(super) async fn listen(self, host: String, port: u16, root: String, stop: CancellationToken) {
-        let mut options = MqttOptions::new("eport-centre-demo", host, port);
+        let lane = root.rsplit('/').next().unwrap_or_default();
+        let mut options = MqttOptions::new(format!("eport-centre-demo-{lane}"), host, port);
         options.set_keep_alive(Duration::from_secs(10)).set_clean_start(false).set_max_packet_size(Some(2 << 20));
         let mut properties = rumqttc::v5::mqttbytes::v5::ConnectProperties::new();
         properties.session_expiry_interval = Some(3600);

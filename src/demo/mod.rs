@@ -8,16 +8,17 @@
 //! Nothing in it is short-circuited: the daemon is the shipped binary with a lane file, and everything reaches it over
 //! a real socket, file or pipe.
 
+mod belt;
 mod centre;
 mod daemon;
+mod people;
 mod pictures;
 mod show;
 mod story;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use portside_devices::kind::Closes;
@@ -34,7 +35,8 @@ use centre::Centre;
 use daemon::{Ended, Paths};
 use pictures::Pictures;
 use show::{Line, Show};
-use story::{Deed, Story};
+use people::People;
+use story::Story;
 
 const LANE_FILE: &str = include_str!("lane.toml");
 /// What the demo's camera sees; whose it is: `vision/clips/README.md`.
@@ -103,7 +105,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<Outcome, S
     let mut stage = Stage {
         pictures: Pictures::new(options.seed),
         dice: fastrand::Rng::with_seed(options.seed),
-        done: Arc::default(),
+        people: People::new(paths.socket(), show.clone()),
         paths: paths.clone(),
         clock,
         gate: gate.clone(),
@@ -195,8 +197,7 @@ fn look(gate: &Served<Gate>) -> GateView {
 struct Stage {
     pictures: Pictures,
     dice: fastrand::Rng,
-    /// Deeds that are done or being done.
-    done: Arc<Mutex<BTreeSet<String>>>,
+    people: People,
     paths: Paths,
     clock: Clock,
     gate: Served<Gate>,
@@ -251,10 +252,7 @@ impl Stage {
                 () = tokio::time::sleep(LOOK) => {}
             }
             let now = self.clock.moment();
-            let status = match socket::ask(&self.paths.socket(), &Call::Status).await {
-                Ok(Reply::Status { status }) => *status,
-                Ok(_) | Err(_) => Value::Null,
-            };
+            let status = self.people.look().await;
             self.show.status(&status);
             let mark = progress_mark(&status);
             if mark != last.1 {
@@ -326,24 +324,8 @@ impl Stage {
         };
         let lane_clear = view.vehicles.iter().all(clear);
         for deed in story::deeds(subject.story, &subject.plate, status, lane_clear, view.sensors[0]) {
-            if self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(deed.key.clone()) {
-                self.begin(deed);
-            }
+            self.people.act(deed);
         }
-    }
-
-    fn begin(&self, deed: Deed) {
-        let (path, show, done) = (self.paths.socket(), self.show.clone(), self.done.clone());
-        tokio::spawn(async move {
-            tokio::time::sleep(deed.after).await;
-            let call = Call::Act { officer: deed.officer.clone(), act: deed.act.clone() };
-            let reply = socket::ask(&path, &call).await.map_err(|error| error.to_string());
-            // What was not recorded is done again; what may be asked again later is free to be.
-            if deed.again || matches!(reply, Err(_) | Ok(Reply::Failed { .. })) {
-                done.lock().unwrap_or_else(PoisonError::into_inner).remove(&deed.key);
-            }
-            show.line(Line::Acted { officer: deed.officer, act: deed.act, reply });
-        });
     }
 }
 

@@ -61,6 +61,18 @@ impl Story {
     }
 }
 
+impl Story {
+    /// What the demo calls it where a bag rides on a belt.
+    pub(super) const fn at_the_belt(self) -> &'static str {
+        match self {
+            Self::Released => "both desks say clear, it leaves by the exit",
+            Self::Held => "ciq cannot judge: led to the examination, opened, hold lifted",
+            Self::Alarmed => "customs raises an alarm: led to the examination",
+            Self::NotReviewed => "ciq stays silent, which is no consent: led to the examination",
+        }
+    }
+}
+
 /// One act that an officer is about to do.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Deed {
@@ -130,6 +142,34 @@ fn lifts(id: &Arc<str>, todo: &Value) -> Vec<Deed> {
         deed(format!("lift {agency} {id}"), person(agency), act, 1500)
     });
     each.collect()
+}
+
+/// What the officers would do about one subject of a belt.
+pub(super) fn deeds_at_the_belt(story: Story, subject: &Value) -> Vec<Deed> {
+    let Some(id) = subject["id"].as_str().map(Arc::<str>::from) else { return Vec::new() };
+    let agencies = |list: &str, which: fn(&Value) -> bool| -> Vec<Value> {
+        let of = subject[list].as_array().into_iter().flatten().filter(|one| which(one));
+        of.map(|one| one["agency"].clone()).collect()
+    };
+    match subject["step"].as_str() {
+        Some("reviewing") => {
+            let waiting = agencies("desks", |desk| desk["standing"] == "waiting");
+            verdicts(story, &id, &serde_json::json!({ "agencies": waiting }))
+        }
+        // What is still on the belt cannot be opened.
+        Some("held") if subject["bound"].is_null() || subject["at"] == "examine" => {
+            let holders = agencies("holds", |_| true);
+            let mut lifts = lifts(&id, &serde_json::json!({ "agencies": holders }));
+            lifts.iter_mut().for_each(|deed| deed.after *= 3);
+            lifts
+        }
+        Some(_) | None => Vec::new(),
+    }
+}
+
+/// A person has looked: nothing is at the diverter.
+pub(super) fn look_at_the_diverter(daemon: u64) -> Deed {
+    deed(format!("confirm clear for {daemon}"), person("customs"), Act::ConfirmClear, 300)
 }
 
 fn deed(key: String, officer: Officer, act: Act, after_ms: u64) -> Deed {

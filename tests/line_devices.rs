@@ -216,7 +216,7 @@ async fn an_answer_without_a_mark_is_never_taken_for_another_s_on_tcp() {
     for fault in [
         LineFault::Late(TIMEOUT * 3),
         LineFault::Cut(1),
-        LineFault::Noise(vec![1]),
+        LineFault::Noise(vec![5]),
         LineFault::Silent,
         LineFault::HangUp,
     ] {
@@ -231,7 +231,7 @@ async fn an_answer_without_a_mark_is_never_taken_for_another_s_on_a_serial_line(
     let dir = tempfile::tempdir().unwrap();
     // Its answers take 250 ms at most by its profile: this one is late and over within the quiet that follows.
     for fault in
-        [LineFault::Late(Duration::from_millis(400)), LineFault::Cut(1), LineFault::Noise(vec![1]), LineFault::Silent]
+        [LineFault::Late(Duration::from_millis(400)), LineFault::Cut(1), LineFault::Noise(vec![5]), LineFault::Silent]
     {
         let name = dir.path().join("thermometers");
         let (device, _end) = on_port(Thermometers::new(vec![200, 400]), &name);

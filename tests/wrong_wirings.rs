@@ -147,6 +147,7 @@ async fn status(config: config::Config, dir: &Path, scene: &Scene) -> String {
         tokio::time::sleep(Duration::from_millis(250)).await;
         let Ok(Reply::Status { status }) = socket::ask(&path, &Call::Status).await else { continue };
         let line = device_line(&status, scene.device);
+        let line = if scene.state_only { line.split([':', ';']).next().unwrap().to_owned() } else { line };
         same = if line == last && line.contains(scene.status) { same + 1 } else { 0 };
         last = line;
     }
@@ -197,7 +198,7 @@ fn normal(text: &str, dir: &Path) -> String {
         let (number, behind) = after.split_at(end);
         out += before;
         let port = ["127.0.0.1:", ".invalid:"].iter().any(|host| out.ends_with(host));
-        let time = [" ms", " s ", " s;", " s:", "ms"].iter().any(|unit| behind.starts_with(unit));
+        let time = [" ms", " s ", " s;", " s:", "ms", " bytes"].iter().any(|unit| behind.starts_with(unit));
         out += if port {
             "PORT"
         } else if time {

@@ -120,9 +120,9 @@ fn direct(file: &std::path::Path, device: Option<&str>, point: Option<&str>) -> 
     let checked = config::load(file).map_err(|report| report.render(config::Ink::Plain))?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let found = runtime.block_on(online::touch(&checked.config, &online::OnlineArgs::default()));
+    let found = runtime.block_on(online::wires(&checked.config, device));
     let mut points = Vec::new();
-    for found in found.iter().filter(|found| device.is_none_or(|device| &*found.id == device)) {
+    for found in found.values().filter(|found| device.is_none_or(|device| &*found.id == device)) {
         let What::Modbus(sight) = &found.what else { continue };
         let shown = found.points();
         for (index, described) in sight.profile.points.iter().enumerate() {

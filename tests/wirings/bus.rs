@@ -52,7 +52,9 @@ pub(crate) async fn wrong_unit(dir: PathBuf) -> Scene {
 }
 
 pub(crate) async fn twice(dir: PathBuf) -> Scene {
-    scene(&dir, bench(vec![meter(3, &[]), meter(3, &[])]), "").await
+    let mut scene = scene(&dir, bench(vec![meter(3, &[]), meter(3, &[])]), "lost").await;
+    scene.state_only = true;
+    scene
 }
 
 async fn faulty(dir: &Path, fault: WireFault) -> Scene {

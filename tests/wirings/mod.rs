@@ -51,6 +51,8 @@ pub(crate) struct Scene {
     pub(crate) probe: Option<Vec<String>>,
     /// What the daemon's status comes to say.
     pub(crate) status: &'static str,
+    /// Of the status only the state is kept: which of several reasons comes first differs from run to run.
+    pub(crate) state_only: bool,
     /// The fault shows at other devices as well.
     pub(crate) spreads: bool,
     pub(crate) stop: CancellationToken,
@@ -169,6 +171,7 @@ impl Scene {
             watch: None,
             probe: None,
             status: "",
+            state_only: false,
             spreads: false,
             stop,
             arm,

@@ -125,7 +125,7 @@ pub(crate) async fn rewritten(_: PathBuf) -> Scene {
 }
 
 pub(crate) async fn late(_: PathBuf) -> Scene {
-    faulty(WireFault::Late(Duration::from_millis(700)), "lost").await
+    faulty(WireFault::Late(Duration::from_millis(1_200)), "lost").await
 }
 
 pub(crate) async fn cut_off(_: PathBuf) -> Scene {

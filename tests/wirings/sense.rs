@@ -46,7 +46,7 @@ pub(crate) async fn stuck(_: PathBuf) -> Scene {
     let port = on_tcp(&bench, Framing::Tcp, &scene.stop).await;
     scene.devices = aux(&format!("modbus://127.0.0.1:{port}/3"));
     scene.probing(&format!("127.0.0.1:{port}"), &["--units", "3"]);
-    (scene.watch, scene.status, scene.spreads) = (Some(Duration::from_secs(2)), "good", true);
+    (scene.watch, scene.status, scene.spreads) = (Some(Duration::from_secs(4)), "good", true);
     let stop = scene.stop.clone();
     tokio::spawn(async move {
         for turn in 0_u32.. {
@@ -54,7 +54,7 @@ pub(crate) async fn stuck(_: PathBuf) -> Scene {
             bench.with(3, |model| {
                 set(model, "ai1", &Value::Float(warm));
                 set(model, "ai3", &Value::Float(warm));
-                set(model, "di1", &Value::Bool(turn % 2 == 1));
+                set(model, "di1", &Value::Bool(turn / 3 % 2 == 1));
             });
             tokio::select! {
                 () = stop.cancelled() => return,

@@ -83,11 +83,12 @@ impl Found {
     }
 }
 
-/// Touches every device of the lane.
-pub async fn touch(config: &Config, args: &OnlineArgs) -> Vec<Found> {
+/// Touches the devices on wires, by their place in the lane file; with `only` the links of this device alone.
+pub async fn wires(config: &Config, only: Option<&str>) -> BTreeMap<usize, Found> {
     let library = Library::shipped();
-    let mut by_device: BTreeMap<usize, Found> = BTreeMap::new();
-    for link in &config.links {
+    let mut by_device = BTreeMap::new();
+    let wanted = |index: &usize| only.is_none_or(|id| config.devices[*index].id.as_str() == id);
+    for link in config.links.iter().filter(|link| link.devices.iter().any(wanted)) {
         let on = link.devices.iter().filter_map(|index| Some((*index, config.devices[*index].modbus()?)));
         let (places, targets): (Vec<usize>, Vec<Target>) = on
             .map(|(index, on)| {
@@ -95,8 +96,7 @@ pub async fn touch(config: &Config, args: &OnlineArgs) -> Vec<Found> {
                 (index, Target { id, unit: on.unit, profile: on.profile.clone(), timeout: on.timeout })
             })
             .unzip();
-        let of_lines = targets.iter().any(|target| target.profile.protocol != Protocol::Modbus);
-        if of_lines {
+        if targets.iter().any(|target| target.profile.protocol != Protocol::Modbus) {
             // Such a device has its link to itself.
             for (place, target) in places.into_iter().zip(targets) {
                 by_device.insert(place, look::listen(&link.medium, &target).await);
@@ -109,6 +109,12 @@ pub async fn touch(config: &Config, args: &OnlineArgs) -> Vec<Found> {
             by_device.insert(place, Found { id: target.id, what: What::Modbus(Box::new(sight)), causes });
         }
     }
+    by_device
+}
+
+/// Touches every device of the lane.
+pub async fn touch(config: &Config, args: &OnlineArgs) -> Vec<Found> {
+    let mut by_device = wires(config, None).await;
     for (place, device) in config.devices.iter().enumerate() {
         let (what, causes) = match &device.connection {
             Connection::Modbus(_) => continue,

@@ -458,7 +458,8 @@ fn shadow(world: &world::Belt, eye: Eye, gap: f64, set: &mut BTreeSet<u64>) {
     let rears: Vec<f64> = world.bags().iter().filter(|bag| set.contains(&bag.id)).map(world::Bag::rear).collect();
     let at = world.at(eye);
     for bag in world.bags().iter().filter(|bag| at.contains(&bag.id)) {
-        if rears.iter().any(|rear| rear - bag.front < gap) {
+        // A light barrier that blinks may begin the shadow a moment before the bag is there.
+        if rears.is_empty() || rears.iter().any(|rear| rear - bag.front < gap) {
             set.insert(bag.id);
         }
     }

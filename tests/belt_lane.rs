@@ -16,7 +16,7 @@ use portside_devices::simulate::BeltSite;
 use portside_devices::simulate::belt::{Away, Bag, BeltSetup, Eye};
 use serde_json::Value;
 use site::daemon::{Daemon, lane_file};
-use site::until;
+use site::{until, wait};
 use tokio_util::sync::CancellationToken;
 
 const SPEED: f64 = 0.5;
@@ -190,10 +190,11 @@ impl Site {
 
     fn left(&mut self, bag: u64) -> Away {
         let (served, gone) = (&self.served, &mut self.gone);
-        until("the bag to leave", || {
+        let left = wait(|| {
             gone.extend(served.with(|site, now| site.at(now).gone()));
             gone.iter().find(|(id, _)| *id == bag).map(|(_, away)| *away)
-        })
+        });
+        left.unwrap_or_else(|| panic!("bag {bag} did not leave\n{}", self.daemon.done(&["journal", "list", "--json"])))
     }
 
     fn step(&self, inspection: &str, step: &str) {

@@ -139,14 +139,10 @@ impl Belt {
         let wrong: Vec<_> = self
             .belt
             .iter()
-            .filter_map(|subject| match (near(&self.settings, diverter, subject, here), subject.stage) {
-                (Near::Close | Near::Over, Stage::Bound(Side::Exit)) => {
-                    (leads != Some(Side::Exit) || !subject.ordered).then_some(subject)
-                }
-                (Near::Close | Near::Over, Stage::Bound(Side::Examine)) => {
-                    (leads != Some(Side::Examine)).then_some(subject)
-                }
-                (Near::Before | Near::Behind, _) | (_, Stage::Upstream | Stage::Halted) => None,
+            .filter(|subject| match (near(&self.settings, diverter, subject, here), subject.stage) {
+                (Near::Close | Near::Over, Stage::Bound(Side::Exit)) => leads != Some(Side::Exit) || !subject.ordered,
+                (Near::Close | Near::Over, Stage::Bound(Side::Examine)) => leads != Some(Side::Examine),
+                (Near::Before | Near::Behind, _) | (_, Stage::Upstream | Stage::Halted) => false,
             })
             .map(|subject| (Arc::clone(&subject.case.id), subject.stage, near(&self.settings, diverter, subject, here)))
             .collect();

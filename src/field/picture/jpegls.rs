@@ -406,6 +406,16 @@ mod tests {
         assert_eq!(picture.samples, expected);
     }
 
+    /// 40 x 3 pixels of 7 with one 9 in the second row, written by CharLS: nearly all of it is one run.
+    const FLAT: &str = "ff d8 ff f7 00 0b 08 00 03 00 28 01 01 11 00 ff da 00 08 01 01 00 00 00 00 0b 2b ff 7f ff 7f f9 ff 71 b4 fe ff d9";
+
+    #[test]
+    fn long_runs_across_lines_come_out_as_they_went_in() {
+        let mut expected = [7; 120];
+        expected[70] = 9;
+        assert_eq!(decode(&bytes(FLAT), (40, 3)).unwrap().samples, expected);
+    }
+
     #[test]
     fn sixteen_bits_with_runs_come_out_as_they_went_in() {
         let expected = [

@@ -9,7 +9,7 @@
 //! accelerator the forward direction; the shape is right enough for pictures and for a calibration that must cope with
 //! hardening, and wrong for dosimetry. A crystal weighs each photon that it stops with its energy.
 
-use super::material::Material;
+use super::material::{ALL, Material};
 
 /// A thickness of a material, cm.
 pub type Layer = (Material, f64);
@@ -20,8 +20,8 @@ const BINS: u32 = 32;
 /// What one detector layer sees of a source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Beam {
-    /// keV, and the part of the detected photons in air that have it.
-    lines: Vec<(f64, f64)>,
+    /// keV, the part of the detected photons in air that have it, and each material's attenuation at it.
+    lines: Vec<(f64, f64, [f64; ALL.len()])>,
 }
 
 /// How much of the air value is left.
@@ -37,7 +37,8 @@ impl Beam {
     /// Lines of given energy (keV) and given parts of the detected photons.
     pub fn lines(lines: &[(f64, f64)]) -> Self {
         let all: f64 = lines.iter().map(|(_, part)| part).sum();
-        Self { lines: lines.iter().map(|(kev, part)| (*kev, part / all)).collect() }
+        let known = |kev: f64| ALL.map(|material| material.attenuation(kev));
+        Self { lines: lines.iter().map(|(kev, part)| (*kev, part / all, known(*kev))).collect() }
     }
 
     /// A tube at `peak` kV (or an accelerator of `peak` keV) behind `before`, seen by `crystal` behind itself.
@@ -55,8 +56,15 @@ impl Beam {
     /// What is left of the air value behind `path`.
     pub fn behind(&self, path: &[Layer]) -> Left {
         let (mut left, mut air) = ((0.0, 0.0), (0.0, 0.0));
-        for (kev, part) in &self.lines {
-            let through = part * (-depth(path, *kev)).exp();
+        if path.is_empty() {
+            return Left { signal: 1.0, variance: 1.0 };
+        }
+        for (kev, part, known) in &self.lines {
+            let mut depth = 0.0;
+            for (material, thickness) in path {
+                depth += known[*material as usize] * thickness;
+            }
+            let through = part * (-depth).exp();
             left = (left.0 + through * kev, left.1 + through * kev * kev);
             air = (air.0 + part * kev, air.1 + part * kev * kev);
         }
@@ -65,7 +73,7 @@ impl Beam {
 
     /// How much larger the relative variance of an energy-weighing crystal is than that of one that counts.
     pub fn excess(&self) -> f64 {
-        let moment = |power: i32| self.lines.iter().map(|(kev, part)| part * kev.powi(power)).sum::<f64>();
+        let moment = |power: i32| self.lines.iter().map(|(kev, part, _)| part * kev.powi(power)).sum::<f64>();
         moment(2) / (moment(1) * moment(1))
     }
 }

@@ -29,6 +29,19 @@ pub enum Material {
     CaesiumIodide,
 }
 
+/// Every material, in the order of their declaration.
+pub(super) const ALL: [Material; 9] = [
+    Material::Polyethylene,
+    Material::Water,
+    Material::Sugar,
+    Material::Salt,
+    Material::Aluminium,
+    Material::Iron,
+    Material::Copper,
+    Material::Lead,
+    Material::CaesiumIodide,
+];
+
 /// What an officer's colours are chosen by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {

@@ -93,6 +93,17 @@ async fn the_lane_never_misses_a_poll_while_a_real_camera_process_goes_wrong() {
     let mut rig = Rig::start(peer.address, vec![device(0, 1, &profile, &["opened"], NOMINAL)], Duration::from_secs(5));
     rig.until(|event| matches!(event, FieldEvent::Link { state: LinkState::Up, .. }).then_some(())).await;
 
+    // What this machine is worth without any camera, to hold the figures against.
+    let quiet = rig.handle.stats().figures();
+    let alone = async {
+        while rig.handle.stats().figures().cycles < quiet.cycles + 100 {
+            tokio::time::sleep(NOMINAL).await;
+        }
+    };
+    tokio::time::timeout(HANG, alone).await.expect("the gate is polled");
+    let alone = rig.handle.stats().figures();
+    println!("without a camera: {} poll cycles, {} late", alone.cycles - quiet.cycles, alone.late - quiet.late);
+
     let clip = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("vision/clips/parking-car.mp4")).unwrap();
     let (scene, clock, stop) = (Scene::new(), Clock::start(), CancellationToken::new());
     scene.shows(&clip);

@@ -15,7 +15,7 @@ use opencv::imgcodecs;
 use portside_vision::capture::{Limits, first_frame};
 use portside_vision::source::Source;
 use portside_vision::watch::{Job as WatchJob, Play, watch};
-use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, nice, set_parent_process_death_signal, setrlimit};
 use serde::Serialize;
 
 /// RTSP over TCP, because lost UDP packets are smeared pictures; and one second of looking at a stream's format instead
@@ -24,6 +24,9 @@ const LIBRARY_SETTINGS: [(&str, &str); 2] = [
     ("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|analyzeduration;1000000"),
     ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2"),
 ];
+
+/// Nicer than the daemon by this.
+const BEHIND_THE_LANE: i32 = 5;
 
 #[derive(Parser)]
 #[command(version, about = "The lane's eyes")]
@@ -150,6 +153,8 @@ impl From {
 
 fn begin_watching(from: &From, every: Duration, play: Play, memory: u64) -> Result<(), Box<dyn Error>> {
     let limit = Some(memory << 20);
+    // Decoding must never take the processor from who polls the arm. A refusal changes nothing else.
+    let _ = nice(BEHIND_THE_LANE);
     setrlimit(Resource::Data, Rlimit { current: limit, maximum: limit })?;
     opencv::core::set_num_threads(1)?;
     let out = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);

@@ -37,7 +37,7 @@ struct Demo {
 impl Demo {
     fn start(dir: &Path, seed: u64, broker: Option<&str>) -> Self {
         let mut command = portside();
-        command.args(["demo", "--headless", "--seed", &seed.to_string(), "--dir"]).arg(dir);
+        command.args(["demo", "--headless", "--lane", "gate", "--seed", &seed.to_string(), "--dir"]).arg(dir);
         if let Some(broker) = broker {
             command.args(["--broker", broker]);
         }

@@ -34,6 +34,9 @@ pub(super) struct DemoArgs {
     /// Lines instead of the terminal view
     #[arg(long)]
     headless: bool,
+    /// This lane alone
+    #[arg(long, value_enum)]
+    lane: Option<demo::Lane>,
 }
 
 /// Runs the demo.
@@ -53,6 +56,7 @@ pub(super) fn run(args: DemoArgs) -> ExitCode {
         broker: args.broker,
         listen: args.listen,
         headless: args.headless,
+        lane: args.lane,
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,

@@ -31,7 +31,7 @@ const SETUP: BeltSetup = BeltSetup {
     exit_mm: 6_000.0,
     blade: Some((800.0, 300.0)),
     blade_travel: Duration::from_millis(200),
-    speed: 500.0,
+    speed: 400.0,
     picture_gap_mm: 60.0,
 };
 /// Pixels of a picture.

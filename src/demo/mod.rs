@@ -1,17 +1,20 @@
-//! `portside demo`: a whole lane on one machine, from the wire to the centre.
+//! `portside demo`: two whole lanes on one machine, from the wire to the centre: a vehicle gate and a baggage belt.
 //!
 //! ```text
 //!  vehicles, arm, loops ◄─Modbus TCP─► daemon (own process) ─MQTT 5─► broker ─► centre, checks the chain
-//!  X-ray machine ──files──►               ▲
-//!  officers ──control socket──────────────┘
+//!  X-ray machine ──files──►               ▲                              ▲
+//!  officers ──control socket──────────────┘                              │
+//!  bags, belt, diverter, X-ray machine, officers ◄──the same──► daemon ──┘
 //! ```
 //! Nothing in it is short-circuited: the daemon is the shipped binary with a lane file, and everything reaches it over
 //! a real socket, file or pipe.
 
+mod attended;
 mod belt;
 mod centre;
 mod daemon;
 mod people;
+mod picture;
 mod pictures;
 mod show;
 mod story;
@@ -28,14 +31,12 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::control::call::{Call, Reply};
-use crate::control::socket;
 use crate::simulate::{Served, serve};
-use centre::Centre;
-use daemon::{Ended, Paths};
-use pictures::Pictures;
-use show::{Line, Show};
+use attended::Attended;
+use daemon::Paths;
 use people::People;
+use pictures::Pictures;
+use show::{Line, Show, Sites};
 use story::Story;
 
 const LANE_FILE: &str = include_str!("lane.toml");
@@ -54,6 +55,15 @@ const SCAN_AGAIN: Duration = Duration::from_secs(4);
 /// A vehicle has left the lane: nothing of it is nearer than this, metres.
 const NEAR: f64 = 8.0;
 
+/// A lane of the demo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Lane {
+    /// Vehicles at a barrier.
+    Gate,
+    /// Bags on a belt.
+    Belt,
+}
+
 /// What the demo was asked for.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -69,6 +79,14 @@ pub struct Options {
     pub listen: IpAddr,
     /// Lines instead of a terminal view.
     pub headless: bool,
+    /// This lane alone; `None` for all.
+    pub lane: Option<Lane>,
+}
+
+impl Options {
+    fn plays(&self, lane: Lane) -> bool {
+        self.lane.is_none_or(|only| only == lane)
+    }
 }
 
 /// What a demo that ended has to say.
@@ -85,52 +103,54 @@ pub struct Outcome {
 pub async fn run(options: Options, stop: CancellationToken) -> Result<Outcome, String> {
     let clock = Clock::start();
     let paths = Paths { dir: options.dir.clone() };
-    let explain = |what: &str, error: std::io::Error| format!("{what}: {error}");
-    std::fs::create_dir_all(paths.pictures()).map_err(|error| explain("the demo's folder cannot be made", error))?;
+    let belt_paths = Paths { dir: options.dir.join("belt") };
+    let explain = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
+    std::fs::create_dir_all(paths.pictures()).map_err(explain("the demo's folder cannot be made"))?;
     let site_stop = CancellationToken::new();
     let gate = serve(Gate::new(GateSetup::new(Closes::Pulse)), clock, site_stop.clone())
         .await
-        .map_err(|error| explain("the simulated site cannot be served", error))?;
+        .map_err(explain("the simulated site cannot be served"))?;
     let broker = start_broker(&options)?;
-    write_lane_file(&paths, &broker, &gate, options.once).map_err(|error| explain("the lane file", error))?;
-    let centre = Centre::new(paths.store().exists());
-    let (host, port) = host_and_port(&broker)?;
-    tokio::spawn(centre.clone().listen(host, port, ROOT.to_owned(), site_stop.clone()));
-    let program = std::env::current_exe().map_err(|error| explain("the program's own path", error))?;
-    let daemon_stop = CancellationToken::new();
-    let daemon = tokio::spawn(daemon::supervise(program, paths.clone(), daemon_stop.clone()));
+    write_lane_file(&paths, &broker, &gate, options.once).map_err(explain("the lane file"))?;
+    let belt = belt::build(&belt_paths, &broker, options.once, clock, site_stop.clone())
+        .await
+        .map_err(explain("the simulated belt"))?;
+    let program = std::env::current_exe().map_err(explain("the program's own path"))?;
+    let begin = |lane: Lane, paths: &Paths, root: &str| {
+        options.plays(lane).then(|| Attended::start(&program, paths, &broker, root, &site_stop)).transpose()
+    };
+    let (at_gate, at_belt) = (begin(Lane::Gate, &paths, ROOT)?, begin(Lane::Belt, &belt_paths, belt::ROOT)?);
 
-    let show = Show::start(&options, &paths, &broker, centre.clone(), gate.clone(), clock);
+    let centres = [&at_gate, &at_belt].into_iter().flatten().map(|lane| lane.centre.clone()).collect();
+    let sites = Sites { gate: gate.clone(), belt: belt.clone() };
+    let show = Show::start(&options, [&paths, &belt_paths], &broker, centres, sites, clock);
     tokio::spawn(watch_movements(gate.clone(), show.clone(), site_stop.clone()));
     let mut stage = Stage {
         pictures: Pictures::new(options.seed),
         dice: fastrand::Rng::with_seed(options.seed),
         people: People::new(paths.socket(), show.clone()),
-        paths: paths.clone(),
+        paths,
         clock,
         gate: gate.clone(),
         show: show.clone(),
     };
-    let played = stage.play(&options, &stop).await;
+    let mut bags = belt::Stage::new(belt, &belt_paths, options.seed, clock, show.clone());
+    let mut outcome = Outcome::default();
+    let (vehicles, bags) = tokio::join!(
+        async { if options.plays(Lane::Gate) { stage.play(&options, &stop).await } else { Vec::new() } },
+        async { if options.plays(Lane::Belt) { bags.play(&options, &stop).await } else { Vec::new() } },
+    );
+    outcome.faults.extend(vehicles.into_iter().chain(bags));
 
     let struck = gate.with(|gate, _| gate.view().struck);
-    let owed_until = clock.moment() + Duration::from_secs(10);
-    settle_uplink(&paths, &centre, clock, owed_until).await;
-    daemon_stop.cancel();
-    let ended = daemon.await.unwrap_or(Ended::Badly);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    site_stop.cancel();
-    show.end();
-    let mut outcome = Outcome { faults: played };
     if struck > 0 {
         outcome.faults.push(format!("the arm came down on a vehicle {struck} times"));
     }
-    if ended == Ended::Badly {
-        outcome.faults.push("the daemon did not end in order".to_owned());
+    for lane in [at_gate, at_belt].into_iter().flatten() {
+        lane.end(clock, &show, &mut outcome).await;
     }
-    let received = centre.received();
-    outcome.faults.extend(received.faults.iter().cloned());
-    check_journal(&paths, &received, &mut outcome, &show);
+    site_stop.cancel();
+    show.end();
     Ok(outcome)
 }
 
@@ -350,32 +370,4 @@ fn progress_mark(status: &Value) -> Value {
         lane["arm"]["seen"],
         status["journal"]["newest"]["inspection"]
     ])
-}
-
-/// Waits until the centre has what the journal has, so that the last words of the demo are true.
-async fn settle_uplink(paths: &Paths, centre: &Centre, clock: Clock, until: Moment) {
-    while clock.moment() < until {
-        if let Ok(Reply::Status { status }) = socket::ask(&paths.socket(), &Call::Status).await {
-            let newest = status["journal"]["newest"]["inspection"].as_u64().unwrap_or(0);
-            if centre.received().newest("inspection") >= newest {
-                return;
-            }
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
-fn check_journal(paths: &Paths, received: &centre::Received, outcome: &mut Outcome, show: &Show) {
-    match crate::journal::verify(&paths.store()) {
-        Ok(report) => {
-            show.line(Line::Words(format!(
-                "journal: {} records, {}; the centre received {} of them, each in its place in the chain",
-                report.streams.values().map(|stream| stream.records).sum::<u64>(),
-                if report.problems.is_empty() { "every chain holds" } else { "DAMAGED" },
-                received.records,
-            )));
-            outcome.faults.extend(report.problems.iter().map(ToString::to_string));
-        }
-        Err(error) => outcome.faults.push(format!("the journal cannot be verified: {error}")),
-    }
 }

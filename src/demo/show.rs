@@ -5,20 +5,20 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use portside_devices::simulate::{Gate, GateView};
+use portside_devices::simulate::{BeltSite, Gate, GateView};
 use ratatui::Frame;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
-use ratatui::style::{Color, Style, Stylize};
+use ratatui::style::{Color, Style};
 use ratatui::text::Line as Row;
 use ratatui::widgets::{Block, Paragraph};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::Options;
 use super::centre::Centre;
 use super::daemon::Paths;
 use super::story::Story;
+use super::{Lane, Options, picture};
 use crate::clock::Clock;
 use crate::control::call::Reply;
 use crate::lane::{Act, Officer};
@@ -26,8 +26,6 @@ use crate::simulate::Served;
 
 /// Lines that the terminal view keeps.
 const KEPT: usize = 200;
-/// Metres of lane that the picture shows on either side of the arm.
-const REACH: f64 = 14.0;
 
 /// One thing that happened in the demo.
 #[derive(Debug)]
@@ -63,6 +61,15 @@ pub(super) enum Line {
     Words(String),
 }
 
+/// The simulated sites, as they are.
+#[derive(Clone, Debug)]
+pub(super) struct Sites {
+    /// Vehicles and the arm.
+    pub(super) gate: Served<Gate>,
+    /// Bags and the diverter.
+    pub(super) belt: Served<BeltSite>,
+}
+
 /// Shows what happens.
 #[derive(Clone, Debug)]
 pub(super) struct Show {
@@ -77,6 +84,7 @@ pub(super) struct Show {
 struct Scene {
     lines: VecDeque<String>,
     status: Value,
+    belt: Value,
     head: Vec<String>,
 }
 
@@ -84,13 +92,13 @@ impl Show {
     /// Prints the addresses and what to try, and starts the terminal view where there is a terminal to view.
     pub(super) fn start(
         options: &Options,
-        paths: &Paths,
+        paths: [&Paths; 2],
         broker: &str,
-        centre: Centre,
-        gate: Served<Gate>,
+        centres: Vec<Centre>,
+        sites: Sites,
         clock: Clock,
     ) -> Self {
-        let head = head(paths, broker, &gate);
+        let head = head(options, paths, broker, &sites);
         let scene = Arc::new(Mutex::new(Scene { head: head.clone(), ..Scene::default() }));
         let ended = Arc::default();
         if options.headless || options.once || !std::io::stdout().is_terminal() {
@@ -101,7 +109,7 @@ impl Show {
         }
         let stop = CancellationToken::new();
         let (theirs, until) = (scene.clone(), stop.clone());
-        let thread = std::thread::spawn(move || view(&theirs, &centre, &gate, &until));
+        let thread = std::thread::spawn(move || view(&theirs, &centres, &sites, &until));
         *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Self { clock, scene, view: Some(stop), ended }
     }
@@ -126,6 +134,11 @@ impl Show {
         self.scene.lock().unwrap_or_else(PoisonError::into_inner).status.clone_from(status);
     }
 
+    /// Shows how the belt stands.
+    pub(super) fn belt(&self, status: &Value) {
+        self.scene.lock().unwrap_or_else(PoisonError::into_inner).belt.clone_from(status);
+    }
+
     /// Gives the terminal back.
     pub(super) fn end(&self) {
         let Some(stop) = &self.view else { return };
@@ -141,22 +154,37 @@ impl Show {
     }
 }
 
-fn head(paths: &Paths, broker: &str, gate: &Served<Gate>) -> Vec<String> {
-    let socket = paths.socket().display().to_string();
-    vec![
-        format!("A simulated gate lane, with state in {}", paths.dir.display()),
-        format!("  broker      {broker}, topics under {}/#", super::ROOT),
-        format!("  devices     Modbus TCP at {}, unit 1", gate.address()),
-        format!("  X-ray       PNG and JPEG files dropped into {}", paths.pictures().display()),
-        match crate::field::camera::program::find() {
-            Ok(_) => {
-                "  camera      a recording of a real lane (CC BY 4.0, Intel), kept at decisive instants".to_owned()
+fn head(options: &Options, [gate, belt]: [&Paths; 2], broker: &str, sites: &Sites) -> Vec<String> {
+    let mut lines = Vec::new();
+    if options.plays(Lane::Gate) {
+        lines.extend([
+            format!("A simulated gate lane, with state in {}", gate.dir.display()),
+            format!("  broker      {broker}, topics under {}/#", super::ROOT),
+            format!("  devices     Modbus TCP at {}, unit 1", sites.gate.address()),
+            format!("  X-ray       PNG and JPEG files dropped into {}", gate.pictures().display()),
+            match crate::field::camera::program::find() {
+                Ok(_) => "  camera      a recording of a real lane (CC BY 4.0, Intel), kept at decisive instants",
+                Err(_) => "  camera      unavailable: `make demo-vision` builds the program that needs OpenCV",
             }
-            Err(_) => "  camera      unavailable: `make demo-vision` builds the program that needs OpenCV".to_owned(),
-        },
-        "  desks       customs (officer 100234), ciq (officer 7731)".to_owned(),
-        "Try, in another terminal:".to_owned(),
-        format!("  export PORTSIDE_SOCKET={socket}"),
+            .to_owned(),
+        ]);
+    }
+    if options.plays(Lane::Belt) {
+        lines.extend([
+            format!("A simulated baggage lane, with state in {}", belt.dir.display()),
+            format!("  broker      {broker}, topics under {}/#", super::belt::ROOT),
+            format!("  devices     Modbus TCP at {}: X-ray machine, light barriers, diverter", sites.belt.address()),
+            format!("  X-ray       TIFF, raw and JPEG files dropped into {}", belt.pictures().display()),
+        ]);
+    }
+    let paths = if options.plays(Lane::Gate) { gate } else { belt };
+    lines.push("  desks       customs (officer 100234), ciq (officer 7731)".to_owned());
+    lines.push("Try, in another terminal:".to_owned());
+    if options.plays(Lane::Gate) && options.plays(Lane::Belt) {
+        lines.push(format!("  PORTSIDE_SOCKET={} portside status        # the belt", belt.socket().display()));
+    }
+    lines.extend([
+        format!("  export PORTSIDE_SOCKET={}", paths.socket().display()),
         "  portside status".to_owned(),
         "  portside journal list".to_owned(),
         "  portside journal show INSPECTION --why".to_owned(),
@@ -165,7 +193,8 @@ fn head(paths: &Paths, broker: &str, gate: &Served<Gate>) -> Vec<String> {
         "  portside barrier resume --agency customs --officer me".to_owned(),
         "  portside verdict INSPECTION --agency customs --officer me clear".to_owned(),
         String::new(),
-    ]
+    ]);
+    lines
 }
 
 fn words(line: Line) -> String {
@@ -204,16 +233,17 @@ fn deed(act: &Act) -> String {
 }
 
 /// Draws until told to end; `q`, Esc and Ctrl-C ask the whole demo to end.
-fn view(scene: &Mutex<Scene>, centre: &Centre, gate: &Served<Gate>, stop: &CancellationToken) {
+fn view(scene: &Mutex<Scene>, centres: &[Centre], sites: &Sites, stop: &CancellationToken) {
     let mut terminal = ratatui::init();
     while !stop.is_cancelled() {
-        let look = gate.with(|gate, now| {
+        let gate = sites.gate.with(|gate, now| {
             gate.step(now);
             gate.view()
         });
+        let belt = sites.belt.with(|site, now| picture::Belt::of(site.at(now)));
         let drawn = {
             let scene = scene.lock().unwrap_or_else(PoisonError::into_inner);
-            terminal.draw(|frame| draw(frame, &scene, centre, &look)).is_ok()
+            terminal.draw(|frame| draw(frame, &scene, centres, &gate, &belt)).is_ok()
         };
         if !drawn {
             break;
@@ -231,71 +261,43 @@ fn view(scene: &Mutex<Scene>, centre: &Centre, gate: &Served<Gate>, stop: &Cance
     ratatui::restore();
 }
 
-fn draw(frame: &mut Frame<'_>, scene: &Scene, centre: &Centre, gate: &GateView) {
-    let status = if scene.status.is_null() {
-        "the daemon is starting …".to_owned()
-    } else {
-        crate::cli::status::screen(&scene.status)
+fn draw(frame: &mut Frame<'_>, scene: &Scene, centres: &[Centre], gate: &GateView, belt: &picture::Belt) {
+    let screen = |status: &Value| match status.is_null() {
+        true => "the daemon is starting …".to_owned(),
+        false => crate::cli::status::screen(status),
     };
-    let height = u16::try_from(status.lines().count()).unwrap_or(20) + 2;
+    let (at_gate, at_belt) = (screen(&scene.status), screen(&scene.belt));
+    let height = |text: &str| u16::try_from(text.lines().count()).unwrap_or(20) + 2;
+    let halves = |area| Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(area);
     let parts = Layout::vertical([
         Constraint::Length(6),
-        Constraint::Length(height),
+        Constraint::Length(height(&at_gate).max(height(&at_belt))),
         Constraint::Length(3),
         Constraint::Min(4),
     ]);
-    let [lane, lane_status, uplink, events] = parts.areas(frame.area());
-    let width = usize::from(lane.width.saturating_sub(2));
-    frame.render_widget(Paragraph::new(road(gate, width)).block(titled("Lane as it is (simulated) · q ends")), lane);
-    frame.render_widget(Paragraph::new(status).block(titled("Lane as the daemon sees it")), lane_status);
-    let received = centre.received();
+    let [lanes, statuses, uplink, events] = parts.areas(frame.area());
+    let [road, band] = halves(lanes);
+    let [gate_status, belt_status] = halves(statuses);
+    let inside = |area: ratatui::layout::Rect| usize::from(area.width.saturating_sub(2));
+    let mut put = |text: Paragraph<'_>, title: &str, area| frame.render_widget(text.block(titled(title)), area);
+    put(Paragraph::new(picture::road(gate, inside(road))), "Gate as it is (simulated) · q ends", road);
+    put(Paragraph::new(belt.rows(inside(band))), "Belt as it is (simulated)", band);
+    put(Paragraph::new(at_gate), "Gate as its daemon sees it", gate_status);
+    put(Paragraph::new(at_belt), "Belt as its daemon sees it", belt_status);
+    let received: Vec<_> = centres.iter().map(Centre::received).collect();
     let words = format!(
-        "{} records received, {} of them again, {} faults in the chain",
-        received.records + received.again,
-        received.again,
-        received.faults.len()
+        "{} records received, {} of them again, {} faults in the chains",
+        received.iter().map(|lane| lane.records + lane.again).sum::<u64>(),
+        received.iter().map(|lane| lane.again).sum::<u64>(),
+        received.iter().map(|lane| lane.faults.len()).sum::<usize>()
     );
-    frame.render_widget(Paragraph::new(words).block(titled("Centre")), uplink);
+    put(Paragraph::new(words), "Centre", uplink);
     let room = usize::from(events.height.saturating_sub(2));
     let all: Vec<Row<'_>> = scene.head.iter().chain(&scene.lines).map(|line| Row::from(line.as_str())).collect();
     let skip = all.len().saturating_sub(room);
-    frame.render_widget(Paragraph::new(all[skip..].to_vec()).block(titled("What happened")), events);
+    put(Paragraph::new(all[skip..].to_vec()), "What happened", events);
 }
 
 fn titled(title: &str) -> Block<'_> {
     Block::bordered().title(title).border_style(Style::new().fg(Color::DarkGray))
-}
-
-/// The road from the side: vehicles as blocks, the arm as a post with a bar that rises.
-fn road(gate: &GateView, width: usize) -> Vec<Row<'static>> {
-    let place = |metres: f64| {
-        let share = ((metres + REACH) / (2.0 * REACH)).clamp(0.0, 1.0);
-        (share * width.saturating_sub(1) as f64).round() as usize
-    };
-    let mut lane = vec![' '; width];
-    for vehicle in &gate.vehicles {
-        let (low, high) = (vehicle.rear.min(vehicle.front), vehicle.rear.max(vehicle.front));
-        if high > -REACH && low < REACH {
-            lane[place(low)..=place(high)].fill('█');
-        }
-    }
-    let arm = place(0.0);
-    let mut above = vec![' '; width];
-    let bar = if gate.arm > 0.98 {
-        '│'
-    } else if gate.arm < 0.02 {
-        '═'
-    } else {
-        '╱'
-    };
-    above[arm] = bar;
-    if lane[arm] == ' ' {
-        lane[arm] = if gate.arm < 0.02 { '╪' } else { '·' };
-    }
-    let mut ground = vec!['─'; width];
-    for (on, (from, to)) in gate.sensors.iter().zip([(-7.0, -2.0), (-1.8, 1.8), (1.8, 6.0)]) {
-        ground[place(from)..=place(to)].fill(if *on { '▓' } else { '░' });
-    }
-    let row = |cells: Vec<char>| Row::from(cells.into_iter().collect::<String>());
-    vec![row(above).bold(), row(lane), row(ground), Row::from(" approach · under the arm · beyond").dim()]
 }

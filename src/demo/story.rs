@@ -157,7 +157,7 @@ pub(super) fn deeds_at_the_belt(story: Story, subject: &Value) -> Vec<Deed> {
             verdicts(story, &id, &serde_json::json!({ "agencies": waiting }))
         }
         // What is still on the belt cannot be opened.
-        Some("held") if subject["bound"].is_null() || subject["at"] == "examine" => {
+        Some("held") if subject["at"] == "examine" => {
             let holders = agencies("holds", |_| true);
             let mut lifts = lifts(&id, &serde_json::json!({ "agencies": holders }));
             lifts.iter_mut().for_each(|deed| deed.after *= 3);

@@ -4,7 +4,12 @@
 //! The simulated belt knows which bag is which; the lane is told only what light barriers and a folder tell it.
 //! `PORTSIDE_SUBJECTS` says how many bags each run sees, `PORTSIDE_SEED` which.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod belt_site;
 

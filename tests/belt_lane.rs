@@ -206,10 +206,10 @@ impl Site {
     fn closed(&self, inspection: &str) -> String {
         until("the inspection to close", || {
             let records = self.daemon.done(&["journal", "list", "--stream", "inspection", "--json"]);
-            let records = records.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let mut records = records.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
             let closed =
                 |record: &Value| record["type"] == "portside.inspection.closed" && record["subject"] == inspection;
-            let found = records.filter(|record| closed(record)).last()?;
+            let found = records.rfind(|record| closed(record))?;
             Some(found["data"]["outcome"].as_str().unwrap_or_default().to_owned())
         })
     }

@@ -106,8 +106,8 @@ async fn see(case: &'static Case) -> Row {
         beside: true,
     };
     let found = online::touch(&checked.config, &args).await;
-    let others = found.iter().filter(|found| &*found.id != scene.device && !found.causes.is_empty());
-    if let Some(other) = others.filter(|_| !scene.spreads).last() {
+    let mut others = found.iter().filter(|found| &*found.id != scene.device && !found.causes.is_empty());
+    if let Some(other) = others.next().filter(|_| !scene.spreads) {
         panic!("{}: `{}` is well, and is said not to be: {:?}", case.name, other.id, other.causes);
     }
     let device = found.iter().find(|found| &*found.id == scene.device).unwrap();

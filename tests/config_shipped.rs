@@ -1,6 +1,7 @@
 //! The lane files and profiles that are shipped: what check says of them, and what an independent validator does.
 #![allow(clippy::unwrap_used)] // a test that cannot read its files has failed
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -231,9 +232,10 @@ fn an_independent_validator_accepts_what_is_shipped_and_refuses_unknown_keys() {
         assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), files.len(), "{said}");
     };
     check("lane.json", &config::schema::config(), &files("config"));
+    let kinds = std::fs::read_dir("devices/profiles").unwrap().map(|kind| kind.unwrap().file_name());
     let profiles: Vec<_> =
-        ["barrier", "io"].iter().flat_map(|kind| files(&format!("devices/profiles/{kind}"))).collect();
-    assert!(profiles.len() >= 2);
+        kinds.flat_map(|kind| files(&format!("devices/profiles/{}", kind.to_string_lossy()))).collect();
+    assert!(profiles.len() >= 40);
     check("profile.json", &config::schema::profile(), &profiles);
 }
 
@@ -258,7 +260,6 @@ fn the_schema_of_profiles_knows_the_words_that_their_reader_knows() {
         ("", "protocol", &schema["properties"]["protocol"]),
         ("", "closes", &schema["properties"]["closes"]),
         ("[[point]]", "table", &point["table"]),
-        ("[[point]]", "type", &point["type"]),
         ("[[point]]", "byte_order", &point["byte_order"]),
         ("[[point]]", "word_order", &point["word_order"]),
         ("[[point]]", "poll", &point["poll"]),
@@ -267,11 +268,25 @@ fn the_schema_of_profiles_knows_the_words_that_their_reader_knows() {
         ("[identify]", "table", &identify["table"]),
     ];
     for (header, key, schema) in lists {
-        let faults =
-            portside_devices::profile::Profile::parse("io/t", &format!("{header}\n{key} = \"zzz\"\n")).unwrap_err();
-        let said = faults.iter().find(|fault| fault.code == "E0305").map(|fault| fault.label.as_str());
-        assert_eq!(said, Some(&*format!("expected one of {}", words(schema))), "{header} {key}");
+        let said = expected(&format!("{header}\n{key} = \"zzz\"\n"));
+        assert_eq!(said, format!("expected one of {}", words(schema)), "{header} {key}");
     }
+    // What a register can hold, and what a line or a frame can.
+    let of = |protocol: &str| expected(&format!("protocol = \"{protocol}\"\n[[point]]\ntype = \"zzz\"\n"));
+    let (registers, lines) = (of("modbus"), of("line"));
+    let known = words(&point["type"]);
+    let said: BTreeSet<_> = quoted(&registers).chain(quoted(&lines)).collect();
+    assert_eq!(said, quoted(&known).collect(), "[[point]] type");
+}
+
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// What the reader of profiles says of a wrong word.
+fn expected(text: &str) -> String {
+    let faults = portside_devices::profile::Profile::parse("io/t", text).unwrap_err();
+    faults.into_iter().find(|fault| fault.code == "E0305").expect("a wrong word is a fault").label
 }
 
 #[test]

@@ -13,12 +13,17 @@ import tomllib
 import jsonschema
 
 
-def tables(value):
-    """Every table below and including `value`."""
+# Tables whose keys are names that a profile gives itself: of points, of a frame's fields.
+OPEN = {"set", "values", "invalid", "fields"}
+
+
+def tables(value, name=None):
+    """Every table with fixed keys below and including `value`."""
     if isinstance(value, dict):
-        yield value
-        for inner in value.values():
-            yield from tables(inner)
+        if name not in OPEN:
+            yield value
+        for key, inner in value.items():
+            yield from tables(inner, key)
     elif isinstance(value, list):
         for inner in value:
             yield from tables(inner)

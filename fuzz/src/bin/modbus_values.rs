@@ -19,7 +19,8 @@ fuzz_target!(|input: (u8, u8, Vec<u16>)| {
     let (profile, point, words) = input;
     let profile = &PROFILES[usize::from(profile) % PROFILES.len()];
     let point = &profile.points[usize::from(point) % profile.points.len()];
-    let raw = match (point.table.is_bits(), &words[..]) {
+    let Some(register) = point.register() else { return };
+    let raw = match (register.table.is_bits(), &words[..]) {
         (true, [bit, ..]) => Raw::Bit(*bit != 0),
         (true, []) => return,
         (false, words) => Raw::Words(words),

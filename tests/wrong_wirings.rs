@@ -79,7 +79,8 @@ async fn every_wrong_wiring_is_named() {
         println!("{}", page(&rows));
         return;
     }
-    let page = page(&rows);
+    // A pseudo-terminal has no parity: which of two settings answers first depends on how busy the machine is.
+    let page = page(&rows).replace("8E1", "8N1").replace("8O1", "8N1");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(path, page).unwrap();

@@ -334,6 +334,9 @@ mod tests {
         let library = Library::shipped();
         for name in library.names() {
             let profile = library.get(name).unwrap().unwrap();
+            if profile.stream.is_some() {
+                continue; // what speaks in lines or frames has no registers
+            }
             let mut model = Model::new(profile.clone(), 1);
             for (index, point) in profile.points.iter().enumerate().filter(|(_, point)| point.readable()) {
                 let (value, quality) = shown(&mut model, index);

@@ -36,8 +36,12 @@ struct Demo {
 
 impl Demo {
     fn start(dir: &Path, seed: u64, broker: Option<&str>) -> Self {
+        Self::of("gate", dir, seed, broker)
+    }
+
+    fn of(lane: &str, dir: &Path, seed: u64, broker: Option<&str>) -> Self {
         let mut command = portside();
-        command.args(["demo", "--headless", "--lane", "gate", "--seed", &seed.to_string(), "--dir"]).arg(dir);
+        command.args(["demo", "--headless", "--lane", lane, "--seed", &seed.to_string(), "--dir"]).arg(dir);
         if let Some(broker) = broker {
             command.args(["--broker", broker]);
         }
@@ -305,6 +309,33 @@ async fn killed_at_random_moments_the_lane_keeps_its_word() {
         sum(|lane| lane.closed),
         sum(|lane| lane.records),
     );
+}
+
+/// The demo itself sees to it that nothing unreleased leaves by the exit and that no bag is struck.
+#[test]
+fn killed_at_random_moments_a_belt_sends_nobody_out_unreleased() {
+    let (dir, seed) = (tempfile::tempdir().unwrap(), number("PORTSIDE_SEED", fastrand::u64(0..1_000_000)));
+    println!("PORTSIDE_SEED={seed}");
+    let mut dice = fastrand::Rng::with_seed(seed);
+    let demo = Demo::of("belt", dir.path(), seed, None);
+    let kills = usize::try_from(number("PORTSIDE_KILLS", 20)).unwrap() / 4;
+    let (killed, _) = kill_again_and_again(&demo, &dir.path().join("belt"), kills, &mut dice);
+    let left = demo.count("leaves by the exit");
+    let went_on = wait(|| (demo.count("leaves by the exit") > left).then_some(())).is_some();
+    let (lines, faults, well) = demo.end();
+    let text: Vec<_> = lines.iter().map(|(_, line)| line.as_str()).collect();
+    println!("{}", text.join("\n"));
+    assert_eq!(text.iter().filter(|line| line.contains("starting it again")).count(), killed.len());
+    let store = daemon::store(&dir.path().join("belt"));
+    proven(&store);
+    let records = records(&store);
+    assert_eq!(one_content_each(records.iter().map(|record| record.bytes.as_slice())), records.len());
+    for closed in of_kind(&records, "inspection.closed") {
+        let released = || of_kind(&records, "inspection.released").iter().any(|one| one.subject() == closed.subject());
+        assert!(closed.data()["outcome"] != "departed" || released(), "{closed:?}");
+    }
+    assert!(well && faults.is_empty(), "the demo is not content: {faults}");
+    assert!(went_on, "no bag left by the exit after the last kill");
 }
 
 #[test]

@@ -41,6 +41,9 @@ const BETWEEN: Duration = Duration::from_secs(7);
 /// A person sees that the belt stands, and why, before starting it.
 const START_AFTER: Duration = Duration::from_secs(2);
 
+/// The belt has to be seen standing for so long before a person reaches to the diverter.
+const LOOKS_FOR: Duration = Duration::from_secs(1);
+
 /// Serves the belt on a socket and writes the lane file.
 pub(super) async fn build(
     paths: &Paths,
@@ -203,11 +206,14 @@ impl Stage {
         if self.looked_for != pid {
             // A daemon that has just started does not know what is at the diverter until a person has looked.
             self.site.with(|site, now| site.at(now).stop());
-            if stands && self.diverter_is_clear() {
+            if !stands {
+                self.stands = None;
+                return;
+            }
+            self.clear_the_diverter();
+            if now.since(*self.stands.get_or_insert(now)) >= LOOKS_FOR {
                 self.people.act(story::look_at_the_diverter(pid.unwrap_or(0)));
-                self.looked_for = pid;
-            } else if stands {
-                self.clear_the_diverter();
+                (self.looked_for, self.stands) = (pid, None);
             }
             return;
         }
@@ -222,10 +228,6 @@ impl Stage {
         } else {
             self.stands = None;
         }
-    }
-
-    fn diverter_is_clear(&self) -> bool {
-        self.site.with(|site, now| !site.at(now).bags().iter().any(|bag| bag.front > SETUP.decision_mm))
     }
 
     /// What stands behind the decision is taken to the examination by hand.

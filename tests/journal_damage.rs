@@ -278,10 +278,10 @@ fn evidence_that_a_record_names_is_proved_with_it() {
     let (files, _) = EvidenceFiles::open(dir.path()).unwrap();
     let (journal, _) = open(dir.path());
     let mut kept = Vec::new();
-    for picture in [b"one", b"two", b"six"] {
+    for (picture, key) in [(b"one", "sha256"), (b"two", "sha256"), (b"six", "sidecar")] {
         let evidence = files.put(picture).unwrap();
         let mut draft = draft(&Stream::Inspection, 1);
-        draft.data = json!({ "pictures": [{ "sha256": evidence.sha256 }] });
+        draft.data = json!({ "pictures": [{ key: evidence.sha256 }] });
         journal.append(&[draft]).wait().unwrap();
         kept.push(evidence.sha256);
     }

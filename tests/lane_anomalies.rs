@@ -551,3 +551,28 @@ fn a_lane_that_sees_nothing_is_not_called_free() {
     site.run(100);
     assert_eq!(site.step(), "free");
 }
+
+#[test]
+fn an_arm_that_was_stopped_on_its_way_down_is_brought_home_by_opening_and_confirming() {
+    let mut site = Site::started(Closes::Pulse);
+    site.release();
+    site.drive_through();
+    site.run(2_500);
+    assert_eq!(site.view().arm.state, "closing");
+    site.act("customs", Act::Stop).unwrap();
+    site.run(500);
+    site.act("customs", Act::Resume).unwrap();
+    site.run(10_000);
+    while site.view().next.iter().any(|todo| todo.code == "resume") {
+        site.act("customs", Act::Resume).unwrap();
+        site.run(100);
+    }
+    let todos = |site: &Site| site.view().next.iter().map(|todo| todo.code).collect::<Vec<_>>();
+    assert_eq!((site.step(), todos(&site)), ("free", vec!["open_arm"]));
+    site.act("customs", Act::Open { reason: "it stands half-way".into() }).unwrap();
+    site.run(5_000);
+    assert_eq!(todos(&site), ["confirm_clear"]);
+    site.act("customs", Act::ConfirmClear).unwrap();
+    site.run(10_000);
+    assert_eq!((site.step(), site.height, todos(&site)), ("free", 0.0, vec![]));
+}

@@ -122,13 +122,15 @@ fn bounded(what: &str, text: &str, max: usize) -> Result<(), String> {
         return Err(format!("the {what} has {} bytes, more than {max}; nothing was done, write less", text.len()));
     }
     if text.contains(breaks) {
-        return Err(format!("the {what} holds control characters or line breaks; nothing was done, write one line"));
+        return Err(format!(
+            "the {what} holds control characters, line breaks or marks that turn a line around; nothing was done, write one line"
+        ));
     }
     Ok(())
 }
 
 fn breaks(letter: char) -> bool {
-    letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
+    letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The same person in text that a record can bear, for an act that is never refused.

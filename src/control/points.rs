@@ -22,7 +22,7 @@ use super::devices::Devices;
 use crate::config::Config;
 use crate::field::{Newest, Outcome, Urgency, WriteRequest};
 use crate::journal::{Draft, Stream};
-use crate::lane::Officer;
+use crate::lane::{Officer, Refusal};
 use crate::uplink::DeviceState;
 
 /// One point at this moment.
@@ -73,6 +73,7 @@ struct Pointed {
 #[derive(Debug)]
 pub struct Points {
     devices: Vec<Pointed>,
+    agencies: Vec<Arc<str>>,
 }
 
 impl Points {
@@ -82,7 +83,8 @@ impl Points {
             let on = device.modbus()?;
             Some(Pointed { id: device.id.shared(), index, link: on.link, unit: on.unit, profile: on.profile.clone() })
         });
-        Self { devices: devices.collect() }
+        let agencies = config.agencies.iter().map(|agency| agency.id.shared()).collect();
+        Self { devices: devices.collect(), agencies }
     }
 
     fn find(&self, device: &str, point: &str) -> Result<(&Pointed, usize), String> {
@@ -250,6 +252,11 @@ impl Control {
         value: &Value,
         answer: oneshot::Sender<Reply>,
     ) {
+        if !self.parts.points.agencies.contains(&person.officer.agency) {
+            let refusal = Refusal::UnknownAgency { agency: person.officer.agency.clone() };
+            let _ = answer.send(Reply::Refused { code: refusal.code().to_owned(), message: refusal.to_string() });
+            return;
+        }
         let (link, request) = match self.parts.points.request(device, point, value) {
             Ok(found) => found,
             Err(message) => {

@@ -113,6 +113,10 @@ pub(super) fn deeds(story: Story, plate: &str, status: &Value, lane_clear: bool,
             ("confirm_subject", Some(id)) if vehicle_waits => {
                 deeds.push(at_the_lane(&format!("confirm subject {id}"), Act::ConfirmSubject, 800));
             }
+            ("open_arm", _) if lane_clear => {
+                let reason = "the arm stood between its limits, nobody is there".into();
+                deeds.push(at_the_lane("open the arm", Act::Open { reason }, 1500));
+            }
             ("resume", _) => {
                 deeds.push(at_the_lane("resume", Act::Resume, 1500));
             }

@@ -17,6 +17,9 @@ use super::offline::Offline;
 use super::record::{Hash, NO_HASH, Record, hash};
 use super::scan::Item;
 
+/// Keys under which records name evidence files.
+const EVIDENCE: [&str; 2] = ["sha256", "sidecar"];
+
 /// Something that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -167,7 +170,7 @@ impl<'a> Proof<'a> {
             self.of(&stream, record.sequence, at, "the frame around it is another record's".to_owned());
         }
         self.chain(&stream, at, &record, hash(bytes));
-        if let Some(data) = record.data.filter(|data| data.get().contains("\"sha256\"")) {
+        if let Some(data) = record.data.filter(|data| EVIDENCE.iter().any(|key| data.get().contains(key))) {
             self.names(&stream, record.sequence, at, &serde_json::from_str(data.get()).unwrap_or(Value::Null));
         }
     }
@@ -195,9 +198,11 @@ impl<'a> Proof<'a> {
     fn names(&mut self, stream: &str, sequence: u64, at: Spot, data: &Value) {
         match data {
             Value::Object(fields) => {
-                if let Some(Value::String(sha256)) = fields.get("sha256") {
-                    let named = Named { stream: stream.to_owned(), sequence, at };
-                    self.named.entry(sha256.clone()).or_insert(named);
+                for key in EVIDENCE {
+                    if let Some(Value::String(sha256)) = fields.get(key) {
+                        let named = Named { stream: stream.to_owned(), sequence, at };
+                        self.named.entry(sha256.clone()).or_insert(named);
+                    }
                 }
                 fields.values().for_each(|value| self.names(stream, sequence, at, value));
             }

@@ -8,7 +8,7 @@ use portside_devices::kind::Closes;
 
 use super::arm::State;
 use super::contacts::Position;
-use super::inspection::{Inspection, Sameness, Step, Way};
+use super::inspection::{Inspection, Reason, Sameness, Step, Way};
 use super::lane::{Lane, License, ms};
 use super::review::{self, HoldReason, Standing};
 use super::settings::{DeskRole, Place};
@@ -198,6 +198,17 @@ impl Lane {
         each.collect()
     }
 
+    /// An officer's opening that no subject has used: it ends when a person says so.
+    fn opened_for_nobody(&self) -> bool {
+        let waits = |inspection: &Inspection| {
+            inspection.reason == Reason::Override
+                && matches!(inspection.way(), Some(Way::Waiting { .. } | Way::Confirm))
+        };
+        self.arm.seen() == Position::Open
+            && self.inspection.as_ref().is_some_and(waits)
+            && !self.sensors.present(Place::Approach)
+    }
+
     fn waits_for(&self) -> Option<&'static str> {
         if self.settings.arm.closes == Closes::Own || self.arm.seen() != Position::Open || self.arm.closing() {
             return None;
@@ -239,6 +250,16 @@ impl Lane {
             }
         }
         let passing = self.inspection.as_ref().and_then(Inspection::way);
+        let stands = matches!(self.arm.state(), State::Astray { .. }) && self.arm.seen() == Position::Between;
+        if stands && self.inspection.is_none() {
+            let text = "The arm stands between its limits and closes only from its opened one: look that it is free, then \
+                open it, and confirm that nobody is there.";
+            add("open_arm", Vec::new(), text.to_owned());
+        }
+        if self.opened_for_nobody() {
+            let text = "The arm was opened and nobody is at it: look, then confirm; or let the subject come.";
+            add("confirm_clear", Vec::new(), text.to_owned());
+        }
         if self.waits_for() == Some("confirm_clear") && matches!(passing, None | Some(Way::Vanished)) {
             add(
                 "confirm_clear",

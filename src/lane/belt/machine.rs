@@ -8,7 +8,7 @@
 //! run. A subject is certain as long as every barrier saw it when and as it was expected; one that is not goes to the
 //! examination, whatever was said of it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,9 @@ pub(super) struct Stopping {
     pub(super) told: bool,
 }
 
+/// What is lost again within this time is not told again.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
 /// The pure machine of one belt lane.
 pub struct Belt {
     pub(super) settings: Settings,
@@ -65,6 +68,8 @@ pub struct Belt {
     /// Sensors of which it was told that something is stuck at them.
     pub(super) stuck: Vec<bool>,
     pub(super) closed: VecDeque<Arc<str>>,
+    /// When what was told to be lost.
+    told: BTreeMap<Arc<str>, Moment>,
     pub(super) out: Vec<Effect>,
 }
 
@@ -95,6 +100,7 @@ impl Belt {
             scanned_last: None,
             beam_off: None,
             closed: VecDeque::new(),
+            told: BTreeMap::new(),
             out: Vec::new(),
             settings,
         };
@@ -191,7 +197,9 @@ impl Belt {
     fn wire(&mut self, wire: Wire) {
         let says = self.wires.says(wire);
         if says == Contact::Unknown {
-            self.alarm(None, "alarm.contact_lost", json!({ "contact": wire.word() }));
+            if self.is_news(wire.word()) {
+                self.alarm(None, "alarm.contact_lost", json!({ "contact": wire.word() }));
+            }
         }
         match wire {
             Wire::Running | Wire::Reversed => self.motion(),
@@ -296,7 +304,18 @@ impl Belt {
         if self.settings.drive.can_beam_off {
             self.protect(Order::BeamOff, why, None);
         }
-        self.alarm(None, "alarm.beam", json!({ "why": why, "switched_off": self.settings.drive.can_beam_off }));
+        if self.is_news(why) {
+            self.alarm(None, "alarm.beam", json!({ "why": why, "switched_off": self.settings.drive.can_beam_off }));
+        }
+    }
+
+    /// True where what was lost is worth an alarm: not again and again, lest a loose wire flood the alarm stream.
+    pub(super) fn is_news(&mut self, what: &str) -> bool {
+        let fresh = self.told.get(what).is_none_or(|told| self.now.since(*told) >= TELL_AGAIN_AFTER);
+        if fresh {
+            self.told.insert(what.into(), self.now);
+        }
+        fresh
     }
 
     fn ordered(&mut self, order: &Order, outcome: OrderOutcome) {

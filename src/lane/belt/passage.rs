@@ -36,7 +36,9 @@ impl Belt {
 
     fn blind(&mut self, sensor: usize, spot: Spot) {
         let name = self.settings.sensors[sensor].name.clone();
-        self.alarm(None, "alarm.sensor_lost", json!({ "sensor": name }));
+        if self.is_news(&name) {
+            self.alarm(None, "alarm.sensor_lost", json!({ "sensor": name }));
+        }
         if spot != Spot::Reach {
             self.doubt_belt(Doubt::Blind);
         }

@@ -38,7 +38,7 @@ pub(super) fn radiation(
         Some(shared(devices[found].id.as_ref()?.value.as_str()))
     });
     let agency = table.agency.as_ref().and_then(|name| {
-        super::station::agency(name, "radiation held for by", agencies?, on)?;
+        super::station::agency(name, "radiation is held for by", agencies?, on)?;
         Some(shared(name.value.0.as_str()))
     });
     Some(Rules { portal: portal?, agency: agency?, required: table.required?.value })

@@ -13,7 +13,6 @@ use std::time::Duration;
 use fastrand::Rng;
 use lane_site::judge::Judge;
 use lane_site::{APPROACH, Drive, Site, picture, settings};
-use portside::lane::radiation::{self, Finding, News};
 use portside::lane::{
     Act, ArmContact, Contact, Effect, Event, Interlock, Note, Officer, Order, OrderOutcome, Place, Presence, Sensor,
     Settings, Topic, Verdict,
@@ -99,11 +98,7 @@ fn random_event(rng: &mut Rng, site: &mut Site, sensors: usize) {
             site.send(Event::Ordered { order, outcome });
         }
         73 => site.dead = rng.u8(..4) == 0,
-        74 => site.send(Event::Radiation(pick(
-            rng,
-            &[News::Alarm, News::Ended(Finding::Clear), News::Ended(Finding::Unknown), News::Ended(Finding::Alarm)],
-        ))),
-        75..97 => site.run(pick(rng, &[50, 100, 300, 1_600])),
+        74..97 => site.run(pick(rng, &[50, 100, 300, 1_600])),
         _ => calm_passage(rng, site),
     }
 }
@@ -165,8 +160,6 @@ fn no_order_of_events_makes_the_machine_break_a_rule_or_disagree_with_the_interl
         for can_stop in [true, false] {
             let mut settings = settings(closes);
             settings.arm.can_stop = can_stop;
-            settings.radiation =
-                Some(radiation::Rules { portal: "rpm".into(), agency: "customs".into(), required: can_stop });
             settings.sensors.push(Sensor { name: "photocell".into(), place: Place::Under, proves: false });
             let (_, opens, closed) = play(&settings, seed ^ place as u64, events());
             println!("{closes:?} can_stop={can_stop}: {opens} opened, {closed} closed");

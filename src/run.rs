@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Mode};
 use crate::control::devices::{DeviceView, Devices};
 use crate::control::points::Points;
+use crate::control::portals::Portals;
 use crate::control::roles::Roles;
 use crate::control::scribe::{Scribe, Unkept};
 use crate::control::snapshots::Snapshots;
@@ -129,6 +130,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         words: words.clone(),
         lane: machine.view(),
         devices: devices.views.clone(),
+        portals: Vec::new(),
     }));
     let cameras = cameras::start(&config, clock, &field_events, &producers);
     let (snapshots, snapper) = Snapshots::start(cameras::looked_at(&config, &cameras), evidence, scribe.clone(), clock);
@@ -147,6 +149,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         clock,
         machine,
         roles,
+        portals: Portals::of(&config),
         devices,
         points: Points::of(&config),
         scribe,

@@ -84,7 +84,7 @@ fn every_choice_of_the_gate_template_can_be_taken() {
     let config = config.unwrap_or_else(|report| panic!("{}", report.render(Ink::Plain))).config;
     assert!(config.uplink.is_some() && config.station.xray.is_some());
     let kinds: Vec<_> = config.devices.iter().map(|device| device.kind().word()).collect();
-    assert_eq!(kinds, ["barrier", "xray", "camera", "thermometer"]);
+    assert_eq!(kinds, ["barrier", "xray", "camera", "thermometer", "radiation"]);
 }
 
 #[test]

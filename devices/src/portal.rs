@@ -275,6 +275,8 @@ impl Portal {
         let (gamma, neutron) = (self.known.gamma_alarm.begin(doubt), self.known.neutron_alarm.begin(doubt));
         self.state = State::Occupied(Passage { began: at, gamma, neutron, speed: None });
         events.push(PortalEvent::Began { at });
+        let standing = [(gamma, Ray::Gamma), (neutron, Ray::Neutron)].into_iter().filter(|(seen, _)| seen.alarm);
+        events.extend(standing.map(|(_, ray)| PortalEvent::Alarm { at, ray }));
     }
 
     fn take(&mut self, at: Moment, reading: &Reading, events: &mut Vec<PortalEvent>) {
@@ -303,13 +305,15 @@ impl Portal {
     }
 
     fn alarm(&mut self, at: Moment, ray: Ray, contact: Option<bool>, events: &mut Vec<PortalEvent>) {
-        match ray {
-            Ray::Gamma => self.known.gamma_alarm.hear(contact),
-            Ray::Neutron => self.known.neutron_alarm.hear(contact),
-        }
+        let known = match ray {
+            Ray::Gamma => &mut self.known.gamma_alarm,
+            Ray::Neutron => &mut self.known.neutron_alarm,
+        };
+        let stood = *known == Contact::Is(true);
+        known.hear(contact);
         let State::Occupied(passage) = &mut self.state else {
-            // A portal that alarms while nothing seems to pass is believed.
-            if contact == Some(true) {
+            // A portal that alarms while nothing seems to pass is believed, and told once.
+            if contact == Some(true) && !stood {
                 events.push(PortalEvent::Alarm { at, ray });
             }
             return;

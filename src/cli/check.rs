@@ -191,6 +191,7 @@ fn summary(config: &Config) -> String {
     }
     text += &judgement(config);
     text += &temperature(config);
+    text += &radiation(config);
     text += &uplink(config);
     text
 }
@@ -225,6 +226,13 @@ fn temperature(config: &Config) -> String {
             )
         }
     }
+}
+
+fn radiation(config: &Config) -> String {
+    let Some(rules) = &config.radiation else { return String::new() };
+    let (portal, agency) = (&rules.portal, &rules.agency);
+    let without = if rules.required { ", and where no passage was clear" } else { "" };
+    format!("  radiation: {agency} holds when {portal} alarms{without}\n")
 }
 
 fn uplink(config: &Config) -> String {

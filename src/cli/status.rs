@@ -60,6 +60,7 @@ pub fn screen(status: &Value) -> String {
         arm(&mut out, &status["lane"]);
     }
     devices(&mut out, &status["devices"]);
+    portals(&mut out, &status["portals"]);
     cameras(&mut out, &status["cameras"]);
     journal(&mut out, &status["journal"], &status["uplink"]);
     faults(&mut out, &status["lane"]);
@@ -90,6 +91,9 @@ fn subject(out: &mut String, lane: &Value) {
         let standing = inspection["temperature"]["standing"].as_str().unwrap_or_default();
         let standing = if standing == "confirm" { "a person measures again" } else { standing };
         let _ = writeln!(out, "temp.     {agency}: {standing}");
+    }
+    if let Some(agency) = inspection["radiation"]["agency"].as_str() {
+        let _ = writeln!(out, "radiation {agency}: {}", text(&inspection["radiation"]["standing"]));
     }
     for hold in list(&inspection["holds"]) {
         let reasons: Vec<&str> = list(&hold["reasons"]).filter_map(Value::as_str).collect();
@@ -178,6 +182,21 @@ fn devices(out: &mut String, devices: &Value) {
             let _ = write!(out, "; {point}: {}", text(reason));
         }
         out.push('\n');
+    }
+}
+
+fn portals(out: &mut String, portals: &Value) {
+    for portal in list(portals) {
+        let _ = write!(out, "portal    {}: ", text(&portal["device"]));
+        let last = &portal["last"];
+        let _ = match last["finding"].as_str() {
+            Some(finding) => write!(out, "last passage {finding}, ended {}", text(&last["ended"])),
+            None => write!(out, "no passage has ended since the start"),
+        };
+        if let Some(doubt) = last["doubt"].as_str() {
+            let _ = write!(out, ": {doubt}");
+        }
+        out.push_str(if portal["occupied"] == true { "; occupied\n" } else { "\n" });
     }
 }
 

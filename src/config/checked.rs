@@ -37,6 +37,8 @@ pub struct Config {
     pub review: Review,
     /// How temperatures are measured, where they are.
     pub temperature: Option<lane::temperature::Rules>,
+    /// The radiation portal in the lane, where there is one.
+    pub radiation: Option<lane::radiation::Rules>,
     /// A gate with its barrier, or a belt.
     pub way: Way,
     /// Lower-case hex SHA-256 of the lane file's bytes, the configuration hash of `status`.

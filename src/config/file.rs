@@ -49,6 +49,8 @@ table! {
         optional belt: BeltTable;
         /// How temperatures are measured, and which agency confirms them.
         optional temperature: TemperatureTable;
+        /// The radiation portal in the lane, and which agency holds for it.
+        optional radiation: RadiationTable;
         /// Device profiles of the site's own.
         optional profiles: ProfilesTable;
     }
@@ -350,6 +352,18 @@ table! {
 }
 
 table! {
+    /// The radiation portal in the lane. While a subject is in the lane, an alarm places a hold, which the agency lifts.
+    RadiationTable, "[radiation]" {
+        /// The portal: a device of kind radiation.
+        required portal: DeviceName, like "\"rpm\"";
+        /// The agency that holds for what it finds, and that alone lifts.
+        required agency: AgencyName, like "\"customs\"";
+        /// Without a passage that was seen from beginning to end and is clear the agency holds the subject.
+        optional required: bool = "true";
+    }
+}
+
+table! {
     /// Device profiles of the site's own.
     ProfilesTable, "[profiles]" {
         /// Folder with KIND/VENDOR-MODEL.toml files; they go before shipped ones of the same name.
@@ -372,6 +386,7 @@ const HOMES: &[(&str, &[Key])] = &[
     (BeltTable::TITLE, BeltTable::KEYS),
     (BeltSensorTable::TITLE, BeltSensorTable::KEYS),
     (TemperatureTable::TITLE, TemperatureTable::KEYS),
+    (RadiationTable::TITLE, RadiationTable::KEYS),
 ];
 
 /// The one section that has a key called `word`, if it is one alone.

@@ -31,6 +31,7 @@ impl Config {
                 None => lane::PictureRule::None,
             },
             temperature: self.screening().cloned(),
+            radiation: self.radiation.clone(),
             review_timeout: self.review.timeout,
             blind: self.review.blind,
             clear_for: gate.clear,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use portside_devices::moment::Moment;
 use portside_devices::reading::{Quality, Reading};
 use serde_json::json;
 
@@ -19,7 +20,7 @@ use crate::lane::{Act, Topic};
 impl Control {
     pub(super) fn field(&mut self, event: FieldEvent) {
         match event {
-            FieldEvent::Batch { device, readings, .. } => self.readings(device, readings),
+            FieldEvent::Batch { device, at, readings } => self.readings(device, at, readings),
             FieldEvent::Link { device, state, .. } => self.link(device, &state),
             FieldEvent::Unconfirmed { device, attempts, reason, .. } => {
                 let Some(id) = self.parts.devices.views.get(device).map(|view| view.id.clone()) else { return };
@@ -29,7 +30,7 @@ impl Control {
         }
     }
 
-    fn readings(&mut self, device: usize, mut readings: Vec<Reading>) {
+    fn readings(&mut self, device: usize, at: Moment, mut readings: Vec<Reading>) {
         let roles = &self.parts.roles;
         let mut order: Vec<&Reading> = readings.iter().collect();
         order.sort_by_key(|reading| roles.comes_last(device, reading));
@@ -47,6 +48,7 @@ impl Control {
                 self.step(event);
             }
         }
+        self.portal_heard(device, at, &readings);
         readings.retain(|reading| !self.parts.roles.discreet(device, &reading.point));
         self.thinner.add(device, readings);
     }
@@ -64,6 +66,9 @@ impl Control {
         };
         tracing::info!(device = %id, ?state, "link");
         self.note(Topic::Device, "device.link", &id, data);
+        if matches!(state, Down { .. }) {
+            self.portal_lost(device, self.parts.clock.moment());
+        }
     }
 
     pub(super) fn scan(&mut self, scan: Scan) {

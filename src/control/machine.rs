@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::lane::belt::{self, Belt, Wire};
 use crate::lane::interlock::Rule;
+use crate::lane::radiation::News;
 use crate::lane::temperature::Gauge;
 use crate::lane::{
     Act, ArmContact, Contact, Effect, Event, Interlock, Lane, Note, Officer, Order, OrderOutcome, Picture, Presence,
@@ -54,6 +55,8 @@ pub enum Happening {
         /// The value, if it can be used.
         value: Option<f64>,
     },
+    /// The radiation portal in the lane alarms, or something has passed it.
+    Radiation(News),
     /// A person acted.
     Officer {
         /// Who.
@@ -207,6 +210,7 @@ fn gate_event(happening: Happening) -> Option<Event> {
         Happening::Sensor { sensor, presence } => Event::Sensor { sensor, presence },
         Happening::Arm { contact, state } => Event::Arm { contact, state },
         Happening::Gauge { gauge, value } => Event::Gauge { gauge, value },
+        Happening::Radiation(news) => Event::Radiation(news),
         Happening::Officer { officer, act, ticket } => Event::Officer { officer, act, ticket },
         Happening::Picture(picture) => Event::Picture(picture),
         Happening::Ordered { order: Motion::Gate(order), outcome } => Event::Ordered { order, outcome },
@@ -229,6 +233,7 @@ fn belt_event(happening: Happening) -> Option<belt::Event> {
         Happening::Tick => belt::Event::Tick,
         Happening::Arm { .. }
         | Happening::Gauge { .. }
+        | Happening::Radiation(_)
         | Happening::Ordered { order: Motion::Gate(_), .. }
         | Happening::Refused { order: Motion::Gate(_), .. } => return None,
     })

@@ -14,6 +14,7 @@ pub mod devices;
 mod inputs;
 pub mod machine;
 pub mod points;
+pub mod portals;
 mod queue;
 pub mod records;
 pub mod roles;
@@ -93,6 +94,8 @@ pub struct Parts {
     pub roles: Roles,
     /// The devices and their links.
     pub devices: Devices,
+    /// The radiation portals.
+    pub portals: portals::Portals,
     /// Which points there are, and which a technician may write.
     pub points: points::Points,
     /// The way to the journal for what the lane decides.
@@ -429,6 +432,7 @@ impl Control {
             words: self.parts.words.clone(),
             lane: self.parts.machine.view(),
             devices: self.parts.devices.views.clone(),
+            portals: self.parts.portals.views(),
         };
         self.parts.status.send_replace(Arc::new(status));
     }

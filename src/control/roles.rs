@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use portside_devices::kind::Kind;
+use portside_devices::portal;
 use portside_devices::reading::{Reading, Value};
 
 use super::machine::Happening;
@@ -19,6 +20,8 @@ enum Role {
     Contact(ArmContact),
     Gauge(Gauge),
     Wire(Wire),
+    /// A radiation portal's: what passes it is reduced elsewhere, from all of its points together.
+    Portal,
 }
 
 /// Standard points of a barrier that the lane listens to.
@@ -86,6 +89,12 @@ impl Roles {
             let points = by_device.entry(device).or_default();
             points.extend(GAUGES.map(|(name, gauge)| (name.into(), Role::Gauge(gauge))));
         }
+        for device in (0..config.devices.len()).filter(|device| config.devices[*device].kind() == Kind::Radiation) {
+            let points = by_device.entry(device).or_default();
+            for name in portal::POINTS {
+                points.entry((*name).into()).or_insert(Role::Portal);
+            }
+        }
         // What a thermometer reads in a lane is a person's temperature, whether or not that person is screened.
         let shared = config.temperature.as_ref().filter(|rules| rules.health == Health::Shared).and_then(named);
         let thermometers =
@@ -120,9 +129,12 @@ impl Roles {
             Event::Sensor { sensor, presence } => Some(Happening::Sensor { sensor, presence }),
             Event::Arm { contact, state } => Some(Happening::Arm { contact, state }),
             Event::Gauge { gauge, value } => Some(Happening::Gauge { gauge, value }),
-            Event::Officer { .. } | Event::Picture(_) | Event::Ordered { .. } | Event::Refused { .. } | Event::Tick => {
-                None
-            }
+            Event::Officer { .. }
+            | Event::Radiation(_)
+            | Event::Picture(_)
+            | Event::Ordered { .. }
+            | Event::Refused { .. }
+            | Event::Tick => None,
         }
     }
 
@@ -133,7 +145,7 @@ impl Roles {
         Some(match role {
             Role::Sensor(sensor) => Event::Sensor { sensor, presence: presence(on) },
             Role::Contact(contact) => Event::Arm { contact, state: state(on) },
-            Role::Wire(_) => return None,
+            Role::Wire(_) | Role::Portal => return None,
             Role::Gauge(gauge) => {
                 let value = reading.value.as_ref().and_then(Value::as_f64).filter(|_| reading.quality.is_good());
                 Event::Gauge { gauge, value }

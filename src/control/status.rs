@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::devices::DeviceView;
 use super::machine::LaneView;
+use super::portals::PortalView;
 
 /// What stays the same for one run.
 #[derive(Clone, Debug, Serialize)]
@@ -38,4 +39,6 @@ pub struct Status {
     pub lane: LaneView,
     /// The devices.
     pub devices: Vec<DeviceView>,
+    /// The radiation portals.
+    pub portals: Vec<PortalView>,
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::lane::ms;
+use super::radiation::Portal;
 use super::record::person;
 use super::review::{self, HoldReason, Review, Standing};
 use super::screening::Screening;
@@ -67,6 +68,8 @@ pub(super) struct Case {
     pub(super) lifts: Vec<Lift>,
     /// The subject's temperature; `None` where the lane measures none.
     pub(super) screening: Option<Screening>,
+    /// What the radiation portal found; `None` where the lane has none.
+    pub(super) portal: Option<Portal>,
 }
 
 impl Case {
@@ -79,6 +82,7 @@ impl Case {
             holds: Vec::new(),
             lifts: Vec::new(),
             screening: None,
+            portal: None,
         }
     }
 
@@ -106,6 +110,9 @@ impl Case {
         let hold = self.holds.remove(place);
         if hold.reasons.contains(&HoldReason::Temperature) {
             self.waive_temperature();
+        }
+        if hold.reasons.contains(&HoldReason::Radiation) {
+            self.waive_radiation();
         }
         Some(hold)
     }
@@ -270,7 +277,9 @@ impl Case {
             "inspection.verdict.opened" => self.recall_opened(data),
             "inspection.hold_placed" => {
                 if let (Some(agency), Some(reason)) = (text(data, "agency"), text(data, "reason")) {
-                    self.hold(&agency.into(), HoldReason::Placed(reason.into()));
+                    // Nobody's own words: the lane placed it.
+                    let placed = text(data, "officer").map(|_| HoldReason::Placed(reason.into()));
+                    self.hold(&agency.into(), placed.unwrap_or_else(|| HoldReason::from_word(reason)));
                 }
             }
             "inspection.held" => self.recall_held(data),

@@ -78,7 +78,7 @@ impl Lane {
     }
 
     fn judge(&mut self) {
-        self.decide_temperature();
+        self.decide_measurements();
         let Some(inspection) = &mut self.inspection else { return };
         if inspection.case.conclude() {
             self.release(Grounds::Verdicts);
@@ -88,23 +88,25 @@ impl Lane {
     }
 
     fn hold(&mut self) {
-        self.decide_temperature();
+        self.decide_measurements();
         let Some(inspection) = &mut self.inspection else { return };
         inspection.step = Step::Held;
         let entry = inspection.case.held();
         self.inspection_entry(entry);
     }
 
-    fn decide_temperature(&mut self) {
+    /// What was measured of the subject, or was not, holds before anybody releases it.
+    fn decide_measurements(&mut self) {
         let Some(inspection) = &mut self.inspection else { return };
+        inspection.case.decide_radiation(self.settings.radiation.as_ref());
         if let Some(entry) = inspection.case.decide_temperature(self.settings.temperature.as_ref()) {
             self.inspection_entry(entry);
         }
     }
 
-    /// Every hold is lifted. One that an officer placed may have come before the temperature was known.
+    /// Every hold is lifted. One that an officer placed may have come before the measurements were known.
     pub(super) fn lifted(&mut self) -> bool {
-        self.decide_temperature();
+        self.decide_measurements();
         if self.inspection.as_ref().is_some_and(|inspection| inspection.case.holds.is_empty()) {
             return self.release(Grounds::Lifts);
         }

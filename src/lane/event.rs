@@ -215,6 +215,8 @@ pub enum Event {
         /// Degrees Celsius, metres, or 1 and 0 for on and off; `None` where it cannot be used.
         value: Option<f64>,
     },
+    /// The radiation portal in the lane alarms, or something has passed it.
+    Radiation(super::radiation::News),
     /// Durable picture evidence arrived.
     Picture(Picture),
     /// What became of an order.

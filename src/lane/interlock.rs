@@ -161,7 +161,12 @@ impl Interlock {
             {
                 self.end_close();
             }
-            Event::Ordered { .. } | Event::Gauge { .. } | Event::Picture(_) | Event::Refused { .. } | Event::Tick => {}
+            Event::Ordered { .. }
+            | Event::Gauge { .. }
+            | Event::Radiation(_)
+            | Event::Picture(_)
+            | Event::Refused { .. }
+            | Event::Tick => {}
         }
     }
 

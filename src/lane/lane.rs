@@ -113,6 +113,7 @@ impl Lane {
             Event::Arm { contact, state } => self.arm.repeats(self.now, *contact, *state),
             Event::Tick => true,
             Event::Gauge { .. }
+            | Event::Radiation(_)
             | Event::Officer { .. }
             | Event::Picture(_)
             | Event::Ordered { .. }
@@ -166,6 +167,7 @@ impl Lane {
                 self.out.push(Effect::Answer { ticket, answer });
             }
             Event::Gauge { gauge, value } => self.gauge(gauge, value),
+            Event::Radiation(news) => self.radiation(news),
             Event::Picture(picture) => self.picture(&picture),
             Event::Ordered { order, outcome } => self.ordered(order, outcome),
             Event::Refused { order, rule } => self.refused(order, rule),

@@ -14,6 +14,7 @@ pub mod interlock;
 #[allow(clippy::module_inception)] // the machine of the room is the lane itself
 mod lane;
 mod passage;
+pub mod radiation;
 pub mod recall;
 mod record;
 mod refusal;
@@ -32,4 +33,4 @@ pub use recall::{Memory, Recalled};
 pub use refusal::Refusal;
 pub use screening::Measurement;
 pub use settings::{Arm, Desk, DeskRole, PictureRule, Place, Sensor, Settings};
-pub use view::{ArmView, DeskView, HoldView, InspectionView, SensorView, TemperatureView, Todo, View};
+pub use view::{ArmView, DeskView, HoldView, InspectionView, RadiationView, SensorView, TemperatureView, Todo, View};

@@ -22,6 +22,7 @@ use super::arm;
 use super::contacts::Position;
 use super::inspection::{Inspection, Reason, Sameness, Step, Way};
 use super::lane::{Lane, License, ms};
+use super::radiation::Portal;
 use super::screening::Screening;
 use super::settings::Place;
 use super::{Effect, Order};
@@ -132,6 +133,7 @@ impl Lane {
         let until = self.now + self.settings.identify_timeout;
         let mut inspection = Inspection::new((self.ids)(), reason, &self.settings.desks, self.now, until);
         inspection.case.screening = self.settings.temperature.as_ref().map(|_| Screening::new());
+        inspection.case.portal = self.settings.radiation.as_ref().map(|_| Portal::new());
         self.inspection = Some(inspection);
         self.inspection_note("inspection.opened", json!({ "reason": reason.word(), "sensors": self.sensors.vector() }));
     }

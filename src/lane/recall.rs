@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Secret;
 use super::case::{Grounds, text};
 use super::inspection::{Inspection, Reason, Sameness, Step, Way};
+use super::radiation::Portal;
 use super::screening::Screening;
 use super::settings::Settings;
 
@@ -74,6 +75,7 @@ fn opened(settings: &Settings, record: &Memory<'_>) -> Inspection {
     let (opened, until) = (Moment::START, Moment::START + settings.identify_timeout);
     let mut inspection = Inspection::new(record.subject.into(), reason, &settings.desks, opened, until);
     inspection.case.screening = settings.temperature.as_ref().map(|_| Screening::new());
+    inspection.case.portal = settings.radiation.as_ref().map(|_| Portal::new());
     inspection.sameness = Sameness::Restored;
     inspection
 }
@@ -85,6 +87,7 @@ fn take(settings: &Settings, inspection: &mut Inspection, kind: &str, record: &M
             inspection.step = Step::Reviewing { until: Moment::START + settings.review_timeout };
         }
         "inspection.hold_placed" if inspection.way().is_some() => inspection.step = Step::Held,
+        "inspection.radiation" => inspection.case.recall_radiation(record.data, settings.radiation.as_ref()),
         "inspection.held" => inspection.step = Step::Held,
         "inspection.released" => {
             let lifts = text(record.data, "by") == Some("lifts");

@@ -31,6 +31,7 @@ pub(super) enum HoldReason {
     NotReviewed,
     NoPicture,
     Temperature,
+    Radiation,
     /// Nobody is sure that this is the subject it is believed to be.
     Doubt,
     Placed(Arc<str>),
@@ -45,6 +46,7 @@ impl HoldReason {
             Self::NotReviewed => "not_reviewed".into(),
             Self::NoPicture => "no_picture".into(),
             Self::Temperature => "temperature".into(),
+            Self::Radiation => "radiation".into(),
             Self::Doubt => "doubt".into(),
             Self::Placed(text) => Arc::clone(text),
         }
@@ -57,6 +59,7 @@ impl HoldReason {
             "not_reviewed" => Self::NotReviewed,
             "no_picture" => Self::NoPicture,
             "temperature" => Self::Temperature,
+            "radiation" => Self::Radiation,
             "doubt" => Self::Doubt,
             text => Self::Placed(text.into()),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use portside_devices::kind::Closes;
 
-use super::temperature::Rules;
+use super::{radiation, temperature};
 
 /// Where a presence sensor looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,7 +104,9 @@ pub struct Settings {
     /// After this a missing required verdict is `not_reviewed`, and the subject is held.
     pub review_timeout: Duration,
     /// How temperatures are measured; `None`: the lane measures none.
-    pub temperature: Option<Rules>,
+    pub temperature: Option<temperature::Rules>,
+    /// The radiation portal in the lane; `None`: it has none.
+    pub radiation: Option<radiation::Rules>,
     /// Verdicts stay sealed until all required ones are in or time is up.
     pub blind: bool,
     /// Every guarding sensor must have been clear without a break for this long before a close; at least 1.5 s.

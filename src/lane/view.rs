@@ -58,6 +58,8 @@ pub struct InspectionView {
     pub desks: Vec<DeskView>,
     /// The subject's temperature; `None` where the lane measures none.
     pub temperature: Option<TemperatureView>,
+    /// What the radiation portal found; `None` where the lane has none.
+    pub radiation: Option<RadiationView>,
     /// Standing holds.
     pub holds: Vec<HoldView>,
     /// Milliseconds until this step's time is up; `None` where nothing runs out.
@@ -86,12 +88,21 @@ pub struct TemperatureView {
     pub standing: &'static str,
 }
 
+/// What the radiation portal found of the subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RadiationView {
+    /// The agency that holds for it.
+    pub agency: Arc<str>,
+    /// `waiting`, `clear`, `alarm`, `unknown`, `waived`.
+    pub standing: &'static str,
+}
+
 /// One agency's hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HoldView {
     /// The only agency that can lift it.
     pub agency: Arc<str>,
-    /// `alarm`, `unknown`, `not_reviewed`, `no_picture`, `temperature`, or what the officer wrote.
+    /// `alarm`, `unknown`, `not_reviewed`, `no_picture`, `temperature`, `radiation`, or what the officer wrote.
     pub reasons: Vec<Arc<str>>,
 }
 
@@ -177,6 +188,7 @@ impl Lane {
             pictures: inspection.case.pictures.clone(),
             desks: desks.collect(),
             temperature: self.temperature_view(inspection),
+            radiation: self.radiation_view(inspection),
             holds: holds.collect(),
             left_ms: inspection.until().map(|until| ms(until.since(self.now))),
             needs_confirmation: inspection.sameness == Sameness::Restored,
@@ -186,6 +198,11 @@ impl Lane {
     fn temperature_view(&self, inspection: &Inspection) -> Option<TemperatureView> {
         let agency = Arc::clone(&self.settings.temperature.as_ref()?.agency);
         Some(TemperatureView { agency, standing: inspection.case.screening.as_ref()?.word() })
+    }
+
+    fn radiation_view(&self, inspection: &Inspection) -> Option<RadiationView> {
+        let agency = Arc::clone(&self.settings.radiation.as_ref()?.agency);
+        Some(RadiationView { agency, standing: inspection.case.portal?.word() })
     }
 
     fn sensor_views(&self) -> Vec<SensorView> {

@@ -49,6 +49,7 @@ pub(crate) fn settings(closes: Closes) -> Settings {
         ],
         picture: PictureRule::None,
         temperature: None,
+        radiation: None,
         review_timeout: Duration::from_secs(90),
         blind: true,
         clear_for: Duration::from_millis(1_500),

@@ -6,6 +6,7 @@ mod camera;
 mod device;
 mod gate;
 mod line;
+mod radiation;
 mod station;
 mod temperature;
 mod uplink;
@@ -49,6 +50,8 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
     let station = file.station.and_then(|list| station::station(list, agencies.as_deref(), &mut devices, on));
     let temperature =
         file.temperature.map(|table| temperature::temperature(table, agencies.as_deref(), &mut devices, on));
+    let radiation =
+        file.radiation.map(|table| radiation::radiation(table, agencies.as_deref(), way.as_ref(), &mut devices, on));
     device::unused(&devices, on);
     device::loads(&devices, on);
     let lane = file.lane.and_then(|table| lane(table, on));
@@ -73,6 +76,10 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
         review: review?,
         way: way?,
         temperature: match temperature {
+            Some(rules) => Some(rules?),
+            None => None,
+        },
+        radiation: match radiation {
             Some(rules) => Some(rules?),
             None => None,
         },

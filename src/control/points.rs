@@ -318,7 +318,7 @@ mod tests {
             unit: *unit,
             profile: library.get(profile).unwrap().unwrap(),
         });
-        Points { devices: devices.collect() }
+        Points { devices: devices.collect(), agencies: Vec::new() }
     }
 
     #[test]

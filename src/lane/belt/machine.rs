@@ -196,10 +196,8 @@ impl Belt {
     /// One contact says something else than before.
     fn wire(&mut self, wire: Wire) {
         let says = self.wires.says(wire);
-        if says == Contact::Unknown {
-            if self.is_news(wire.word()) {
-                self.alarm(None, "alarm.contact_lost", json!({ "contact": wire.word() }));
-            }
+        if says == Contact::Unknown && self.is_news(wire.word()) {
+            self.alarm(None, "alarm.contact_lost", json!({ "contact": wire.word() }));
         }
         match wire {
             Wire::Running | Wire::Reversed => self.motion(),

@@ -1,6 +1,6 @@
 //! A radiation portal in a gate lane: what holds, what releases, whose word ends it, what a crash remembers.
 
-#![allow(clippy::unwrap_used)] // a test stops at the first surprise
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::wildcard_enum_match_arm)] // a test stops at the first surprise
 
 mod lane_site;
 

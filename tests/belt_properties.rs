@@ -191,7 +191,9 @@ impl Play {
         site.says.fill(None);
         site.wires.clear();
         let bags: Vec<u64> = site.world.bags().iter().map(|bag| bag.id).collect();
-        bags.into_iter().for_each(|bag| drop(site.world.take(bag)));
+        for bag in bags {
+            let _ = site.world.take(bag);
+        }
         site.world.stop();
         site.run(1_500);
         let _ = site.act("customs", Act::Resume);

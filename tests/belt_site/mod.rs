@@ -1,12 +1,17 @@
 //! A belt lane in virtual time: the machine, its interlock, and bags that ride on a simulated belt.
 //!
-//! Every order of the machine is put before the interlock; what the interlock demands is done.
+//! Every order of the machine is put before the interlock and a third, plain judge, who looks at the records as well;
+//! what the interlock demands is done.
 
 #![allow(dead_code)] // each test binary uses its own part
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test looks for the one effect it is about")]
+
+mod judge;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use judge::Judge;
 use portside::lane::belt::{
     Belt, Decision, Diverter, Drive, Effect, Event, ImageRule, Interlock, Order, Recalled, Sensor, Settings, Spot,
     View, Wire,
@@ -132,6 +137,7 @@ pub(crate) struct Site {
     pub(crate) settings: Settings,
     pub(crate) lane: Belt,
     pub(crate) interlock: Interlock,
+    pub(crate) plain: Judge,
     pub(crate) world: world::Belt,
     pub(crate) now: Moment,
     last: Moment,
@@ -139,6 +145,8 @@ pub(crate) struct Site {
     pub(crate) reach: Presence,
     /// Wires that say something else than the world does.
     pub(crate) wires: Vec<(Wire, Contact)>,
+    /// Machine and diverter report faults of their own.
+    pub(crate) reports_faults: bool,
     /// Nothing is read any more.
     pub(crate) silent: bool,
     /// Orders to stop are not obeyed.
@@ -162,6 +170,7 @@ impl Site {
 
     pub(crate) fn with(settings: Settings, memory: Recalled, prefix: &'static str) -> Self {
         Self {
+            plain: Judge::new(&settings, memory.inspections().cloned().collect()),
             lane: Belt::restore(settings.clone(), ids(prefix), memory),
             interlock: Interlock::new(&settings),
             world: world::Belt::new(setup(&settings)),
@@ -170,6 +179,7 @@ impl Site {
             says: vec![None; settings.sensors.len()],
             reach: Presence::Clear,
             wires: Vec::new(),
+            reports_faults: false,
             silent: false,
             deaf: false,
             picture_after: Some(Duration::from_millis(700)),
@@ -263,7 +273,9 @@ impl Site {
             (Wire::Passing, passing),
             (Wire::Diverted, diverted),
         ];
-        for (wire, on) in all {
+        let faults = [(Wire::Fault, false), (Wire::DiverterFault, false)];
+        let faults = if self.reports_faults { &faults[..] } else { &[] };
+        for (wire, on) in all.iter().chain(faults).copied() {
             let said = self.wires.iter().find(|(other, _)| *other == wire).map(|(_, state)| *state);
             self.send(Event::Wire { wire, state: said.unwrap_or(if on { Contact::On } else { Contact::Off }) });
         }
@@ -284,6 +296,7 @@ impl Site {
     pub(crate) fn send(&mut self, event: Event) {
         self.events += 1;
         self.last = self.now;
+        self.plain.observe(self.now, &event);
         self.interlock.observe(self.now, &event);
         let effects = self.lane.handle(self.now, event);
         for effect in effects {
@@ -292,20 +305,37 @@ impl Site {
         if let Some(order) = self.interlock.demand(self.now) {
             assert_eq!(order, Order::BeltStop, "an interlock demands nothing but a stop");
             self.demands += 1;
+            self.plain.given(&order);
             self.obey(&order);
+        }
+        let looked = self.plain.look();
+        self.hold_to(looked);
+    }
+
+    fn hold_to(&self, judged: Result<(), String>) {
+        if let Err(wrong) = judged {
+            panic!("{wrong}\n{}", self.tail());
         }
     }
 
     fn carry_out(&mut self, effect: Effect) {
         self.log.push((self.now, effect.clone()));
         let (order, protective) = match effect {
-            Effect::Record(note) => return self.interlock.observe_record(&note),
+            Effect::Record(note) => {
+                let judged = self.plain.record(&note);
+                self.hold_to(judged);
+                return self.interlock.observe_record(&note);
+            }
             Effect::Answer { .. } | Effect::Forget { .. } => return,
             Effect::Move(order) => (order, false),
             Effect::Protect(order) => (order, true),
         };
+        self.hold_to(self.plain.order(&order, protective));
         match self.interlock.permit(self.now, &order, protective) {
-            Ok(()) => self.obey(&order),
+            Ok(()) => {
+                self.plain.given(&order);
+                self.obey(&order);
+            }
             Err(rule) => {
                 self.refusals.push(rule.0);
                 self.send(Event::Refused { order, rule: rule.0 });

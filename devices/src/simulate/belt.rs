@@ -107,6 +107,7 @@ pub struct Belt {
     struck: u32,
     stops: u32,
     beam: bool,
+    travelled: f64,
 }
 
 /// What the motor does.
@@ -134,6 +135,7 @@ impl Belt {
             struck: 0,
             stops: 0,
             beam: false,
+            travelled: 0.0,
         }
     }
 
@@ -240,6 +242,7 @@ impl Belt {
     }
 
     fn ride(&mut self, mm: f64) {
+        self.travelled += mm;
         let line = self.setup.scan_mm + self.setup.source_mm;
         let blade = self.setup.decision_mm + self.setup.blade.map_or(0.0, |(lead, _)| lead);
         for place in 0..self.bags.len() {
@@ -334,6 +337,11 @@ impl Belt {
     /// How often the blade moved with a bag over it, or a bag ran into a blade between its ends.
     pub const fn struck(&self) -> u32 {
         self.struck
+    }
+
+    /// How far it has truly run, in millimetres; backwards counts against it.
+    pub const fn travelled(&self) -> f64 {
+        self.travelled
     }
 
     /// How often it was stopped while it ran.

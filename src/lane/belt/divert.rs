@@ -62,6 +62,11 @@ impl Turn {
         Self { asked: None, fault: None, not_before: Moment::START, unknown_until_mm, by }
     }
 
+    /// Something may stand over the blade until the belt has run this far.
+    fn unknown_until(&mut self, mm: f64) {
+        self.unknown_until_mm = Some(self.unknown_until_mm.map_or(mm, |until| until.max(mm)));
+    }
+
     /// What was asked was not given.
     pub(super) fn not_given(&mut self, now: Moment) {
         self.asked = None;
@@ -160,8 +165,9 @@ impl Belt {
             && !self.belt.iter().any(|s| near(&self.settings, diverter, s, here) == Near::Over);
         let before_or_over = |subject: &&Subject| near(&self.settings, diverter, subject, here) != Near::Behind;
         let next = self.belt.iter().filter(|subject| matches!(subject.stage, Stage::Bound(_))).filter(before_or_over);
+        // One that may not pass any more is no reason to lead to the exit, even if it was one before.
         let leading: Vec<_> = next
-            .take_while(|subject| subject.stage == Stage::Bound(Side::Exit))
+            .take_while(|subject| subject.stage == Stage::Bound(Side::Exit) && subject.may_pass())
             .map(|subject| (Arc::clone(&subject.case.id), subject.ordered))
             .collect();
         let asked = self.turn.asked.map(|(side, _)| side);
@@ -201,6 +207,22 @@ impl Belt {
         self.wires.heard(Wire::DiverterFault) && self.wires.says(Wire::DiverterFault) != Contact::Off
     }
 
+    /// The subject leaves the books. Its papers end where it was seen or missed; its rear may still be over the blade.
+    pub(super) fn leaves_books(&mut self, id: &str) {
+        let Some(diverter) = self.settings.diverter() else { return };
+        let here = self.travel.mark();
+        let Some(subject) = self.belt.iter().find(|subject| &*subject.case.id == id) else { return };
+        let Some(front) = subject.decision_front() else { return };
+        if near(&self.settings, diverter, subject, here) == Near::Behind {
+            return;
+        }
+        let settings = &self.settings;
+        let rear = subject.decision_rear().map_or(front.mm + settings.length_max_mm, |rear| rear.mm);
+        let changes = f64::from(here.changes.saturating_sub(front.changes));
+        let way = (diverter.lead_mm + diverter.blade_mm) / (1.0 - settings.tolerance);
+        self.turn.unknown_until(rear + way + settings.slack_mm + changes * settings.slip_mm);
+    }
+
     /// The diverter has said where it leads.
     fn heard(&self) -> bool {
         self.wires.heard(Wire::Passing) && self.wires.heard(Wire::Diverted)
@@ -214,7 +236,7 @@ impl Belt {
 }
 
 fn near(settings: &Settings, diverter: &Diverter, subject: &Subject, here: Mark) -> Near {
-    if subject.at < Spot::Decision || subject.at == Spot::Examine {
+    if subject.at < Spot::Decision {
         return Near::Before;
     }
     let Some(front) = subject.decision_front() else { return Near::Behind };

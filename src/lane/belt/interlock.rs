@@ -317,6 +317,9 @@ impl Interlock {
             (eye.counts, eye.changed) = (presence, None);
         } else if eye.counts == Presence::Unknown {
             (eye.counts, eye.changed) = (presence, None);
+            if eye.spot == Spot::Decision {
+                self.found_at_decision(presence);
+            }
         } else if eye.counts == presence {
             eye.changed = None;
         } else {
@@ -376,6 +379,21 @@ impl Interlock {
         self.beyond.push_back(Beyond { front: (mm, changes), rear: None, doubts, scan_mm: known, passes: false });
         if self.beyond.len() > FRONTS_MAX {
             self.beyond.pop_front();
+        }
+    }
+
+    /// The light barrier at the decision can be read again, and nobody saw what came or went meanwhile.
+    fn found_at_decision(&mut self, presence: Presence) {
+        let here = (self.mm, self.changes);
+        let standing = self.beyond.iter_mut().find(|thing| thing.rear.is_none());
+        match (presence, standing) {
+            (Presence::Present, None) => {
+                // Its front may be as far on as anything is long.
+                let front = (self.mm - self.settings.length_max_mm, self.changes);
+                self.beyond.push_back(Beyond { front, rear: None, doubts: self.doubts, scan_mm: None, passes: false });
+            }
+            (Presence::Clear, Some(thing)) => thing.rear = Some(here),
+            (Presence::Present, Some(_)) | (Presence::Clear, None) | (Presence::Unknown, _) => {}
         }
     }
 

@@ -166,6 +166,9 @@ impl Belt {
     pub(super) fn take_off(&mut self, id: &Arc<str>, spot: Spot) {
         self.images.gone(id, self.now);
         self.inspection_note(id, "inspection.taken_off", json!({ "at": spot.word() }));
+        if let Some(subject) = self.subject(id) {
+            subject.lifted_off();
+        }
         let unseen = |case: &Case| case.pictures.is_empty() && case.holds.is_empty();
         let withdrawn = self.subject(id).is_some_and(|subject| {
             matches!(subject.step, Step::AwaitingScan | Step::AwaitingPicture { until: None }) && unseen(&subject.case)
@@ -175,6 +178,7 @@ impl Belt {
 
     /// It is on the side of the examination.
     pub(super) fn set_aside(&mut self, id: &Arc<str>) {
+        self.leaves_books(id);
         let Some(place) = self.place(id) else { return };
         let mut subject = self.belt.remove(place);
         let released = matches!(subject.step, Step::Released { .. });
@@ -222,6 +226,7 @@ impl Belt {
             self.alarm(Some(id), "alarm.held_subject_left", json!({ "outcome": outcome }));
         }
         self.inspection_note(id, "inspection.closed", data);
+        self.leaves_books(id);
         self.belt.retain(|subject| subject.case.id != *id);
         self.aside.retain(|subject| subject.case.id != *id);
         self.forget(Arc::clone(id));

@@ -191,6 +191,12 @@ impl Subject {
         self.decision.1
     }
 
+    /// Somebody took it off the belt: it is over nothing any more.
+    pub(super) fn lifted_off(&mut self) {
+        self.decision = (None, None);
+        self.over.clear();
+    }
+
     /// It stands at this sensor.
     pub(super) fn covers(&self, spot: Spot) -> bool {
         self.over.iter().any(|(over, _)| *over == spot)

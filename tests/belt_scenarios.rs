@@ -521,6 +521,25 @@ fn a_hold_that_is_placed_on_a_bag_on_its_way_out_stops_the_belt() {
 }
 
 #[test]
+fn a_bag_that_is_held_at_the_diverter_does_not_go_out_because_somebody_starts_the_belt_again() {
+    for on_the_way in [100, 400, 900, 1_600, 2_400] {
+        let mut site = Site::started(Kind::Divert);
+        let (bag, inspection) = site.load(500.0);
+        site.until("the review", 15_000, |site| site.step(&inspection) == Some("reviewing"));
+        site.clear(&inspection);
+        site.until("the decision", 20_000, |site| site.step(&inspection) == Some("passing"));
+        site.run(on_the_way);
+        site.act("border", Act::PlaceHold { inspection: inspection.clone(), reason: "a tip".into() }).unwrap();
+        for _ in 0..3 {
+            site.run(3_000);
+            site.world.start();
+        }
+        site.run(10_000);
+        assert_ne!(site.left(bag), Some(Away::Exit), "{on_the_way} ms behind the decision\n{}", site.tail());
+    }
+}
+
+#[test]
 fn an_unreleased_bag_at_the_exit_is_an_alarm_and_stops_the_belt() {
     let mut site = Site::started(Kind::Stop);
     site.deaf = true;

@@ -145,7 +145,9 @@ impl Belt {
             .belt
             .iter()
             .filter(|subject| match (near(&self.settings, diverter, subject, here), subject.stage) {
-                (Near::Close | Near::Over, Stage::Bound(Side::Exit)) => leads != Some(Side::Exit) || !subject.ordered,
+                (Near::Close | Near::Over, Stage::Bound(Side::Exit)) => {
+                    leads != Some(Side::Exit) || !subject.ordered || !subject.may_pass()
+                }
                 (Near::Close | Near::Over, Stage::Bound(Side::Examine)) => leads != Some(Side::Examine),
                 (Near::Before | Near::Behind, _) | (_, Stage::Upstream | Stage::Halted) => false,
             })

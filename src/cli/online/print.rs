@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use portside_devices::plan::plan;
 use portside_devices::profile::{Point, Profile};
 use portside_devices::reading::{Quality, Reading};
 use serde_json::{Value, json};
@@ -10,7 +11,6 @@ use super::{Found, What};
 use crate::diagnose::{Read, Shown, Sight};
 use crate::field::medium::Medium;
 use crate::field::touch::{Answer, Outcome, setting};
-use portside_devices::plan::plan;
 
 pub(super) fn text(found: &[Found]) -> String {
     let mut out = String::new();

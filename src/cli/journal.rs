@@ -1,6 +1,6 @@
 //! `portside journal`: browse and prove the journal.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -38,7 +38,7 @@ pub enum JournalVerb {
         /// Only this stream: alarm, inspection, device, telemetry, audit, agency-ID
         #[arg(long)]
         stream: Option<Stream>,
-        /// Only what belongs to this inspection
+        /// Only what belongs to this inspection; the beginning of its id is enough
         #[arg(long)]
         inspection: Option<String>,
         /// Only the last N of them
@@ -49,7 +49,7 @@ pub enum JournalVerb {
     #[command(after_help = "Examples:\n  portside journal show 0198c2b0-7b1c\n  \
         portside journal show 0198c2b0-7b1c-7def-8123-456789abcdef /var/lib/portside --why")]
     Show {
-        /// The inspection's id
+        /// The inspection's id, or its beginning
         inspection: String,
         /// The journal's directory; without it the running daemon is asked
         dir: Option<PathBuf>,
@@ -85,11 +85,13 @@ pub fn run(args: &JournalArgs, dir: &Path, out: &mut dyn Write) -> ExitCode {
     let dir = &store_in(dir);
     let done = match &args.verb {
         JournalVerb::List { json, stream, inspection, limit, .. } => {
-            let filter = Filter { stream: stream.as_ref(), inspection: inspection.as_deref() };
-            match limit {
-                Some(limit) => list_last(dir, &filter, *limit, *json, out),
-                None => list_all(dir, &filter, *json, out),
-            }
+            inspection.as_deref().map(|begins| whole_id(dir, begins)).transpose().and_then(|inspection| {
+                let filter = Filter { stream: stream.as_ref(), inspection: inspection.as_deref() };
+                match limit {
+                    Some(limit) => list_last(dir, &filter, *limit, *json, out),
+                    None => list_all(dir, &filter, *json, out),
+                }
+            })
         }
         JournalVerb::Show { inspection, why, .. } => show(dir, inspection, *why, out),
         JournalVerb::Verify { json, .. } => prove(dir, *json, out),
@@ -104,6 +106,10 @@ pub fn run(args: &JournalArgs, dir: &Path, out: &mut dyn Write) -> ExitCode {
         }
         Err(Failure::Journal(error)) => {
             eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+        Err(Failure::Asked(words)) => {
+            eprintln!("error: {words}");
             ExitCode::FAILURE
         }
     }
@@ -163,8 +169,11 @@ fn print_answer(out: &mut dyn Write, records: &[String], verb: &JournalVerb) -> 
     Ok(true)
 }
 
+#[derive(Debug)]
 enum Failure {
     Journal(OpenError),
+    /// No inspection, or more than one, is meant.
+    Asked(String),
     Output(io::Error),
 }
 
@@ -184,6 +193,27 @@ impl Filter<'_> {
 
 fn belongs(stored: &Stored, inspection: &str) -> bool {
     Record::parse(&stored.bytes).is_ok_and(|record| record_belongs_to(&record).as_deref() == Some(inspection))
+}
+
+/// The one inspection whose id begins so, as the running daemon takes it too.
+fn whole_id(dir: &Path, begins: &str) -> Result<String, Failure> {
+    let mut known = BTreeSet::new();
+    each(dir, &Filter { stream: None, inspection: None }, &mut |stored| {
+        let record = Record::parse(&stored.bytes).ok();
+        known.extend(
+            record
+                .and_then(|record| Some(record_belongs_to(&record)?.into_owned()))
+                .filter(|id| id.starts_with(begins)),
+        );
+    })?;
+    if known.contains(begins) {
+        return Ok(begins.to_owned());
+    }
+    match known.len() {
+        0 => Err(Failure::Asked(format!("no inspection begins with `{begins}`; `portside journal list` names them"))),
+        1 => Ok(known.into_iter().collect()),
+        many => Err(Failure::Asked(format!("{many} inspections begin with `{begins}`; write more of the id"))),
+    }
 }
 
 fn each(dir: &Path, filter: &Filter<'_>, visit: &mut dyn FnMut(Stored)) -> Result<(), Failure> {
@@ -240,6 +270,7 @@ pub fn print_records(out: &mut dyn Write, records: &[Stored], json: bool) -> io:
 }
 
 fn show(dir: &Path, inspection: &str, why: bool, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let inspection = &whole_id(dir, inspection)?;
     let mut records = Vec::new();
     each(dir, &Filter { stream: None, inspection: Some(inspection) }, &mut |stored| records.push(stored))?;
     let detail = if why { Detail::Why } else { Detail::Brief };
@@ -281,6 +312,29 @@ pub fn print_report(out: &mut dyn Write, report: &Report, json: bool) -> io::Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::{Draft, Identity, Journal, Options};
+
+    #[tokio::test]
+    async fn the_beginning_of_an_id_means_its_inspection_where_it_begins_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = Identity { port: "CNTYN".into(), lane: "G03".into() };
+        let (journal, _) = Journal::open(dir.path(), &identity, Options::default()).unwrap();
+        let time = "2026-01-01T00:00:00Z".parse().unwrap();
+        let opened = |id: &str| Draft::new(Stream::Inspection, "inspection.opened", id, time, serde_json::json!({}));
+        journal.append(&[opened("0198-aa"), opened("0198-ab"), opened("01991-x")]).await.unwrap();
+        journal.close().await;
+        let asked = |begins: &str| match whole_id(dir.path(), begins) {
+            Ok(id) => id,
+            Err(Failure::Asked(words)) => words,
+            Err(Failure::Journal(_) | Failure::Output(_)) => panic!("the journal cannot be read"),
+        };
+        assert_eq!((asked("01991"), asked("0198-aa")), ("01991-x".to_owned(), "0198-aa".to_owned()));
+        assert!(asked("0198").starts_with("2 inspections begin with `0198`"), "{}", asked("0198"));
+        assert!(asked("02").starts_with("no inspection begins with `02`"));
+        let mut told = Vec::new();
+        assert!(show(dir.path(), "01991", false, &mut told).is_ok());
+        assert!(String::from_utf8(told).unwrap().starts_with("inspection 01991-x   lane /CNTYN/G03"));
+    }
 
     #[test]
     fn the_folder_of_a_demo_means_the_journal_in_it_and_a_journal_means_itself() {

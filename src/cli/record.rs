@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use portside_devices::moment::Moment;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -25,6 +25,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 
 /// `portside record`
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("place").required(true).args(["listen", "pty"])))]
 #[command(after_help = "Examples:\n  portside record 10.0.0.20:502 --listen 127.0.0.1:5020 -o gate.tape\n  \
     portside record /dev/serial/by-id/usb-FTDI_A --baud 9600 --pty /tmp/bus -o bus.tape\n\n\
     Point the lane file at --listen or --pty while it records; SIGINT ends it. `portside simulate replay FILE` plays it.")]
@@ -34,7 +35,7 @@ pub(super) struct RecordArgs {
     #[command(flatten)]
     line: Line,
     /// Take the program's connection here
-    #[arg(long, value_name = "ADDR", required_unless_present = "pty", conflicts_with = "pty")]
+    #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     /// Let the program open a pseudo-terminal under this name
     #[arg(long, value_name = "LINK")]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use portside_devices::library::Library;
 use portside_devices::modbus::Framing;
 use portside_devices::profile::Profile;
@@ -18,12 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::door::WRONG;
 use crate::clock::Clock;
+use crate::config::nearest;
 use crate::simulate::bench::{Bench, Pty};
 use crate::simulate::script::{self, Line};
 use crate::simulate::tape::{self, Replay};
 
 /// `portside simulate`
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("place").required(true).args(["listen", "pty"])))]
 #[command(after_help = "Examples:\n  portside simulate barrier --listen 127.0.0.1:5020\n  \
     portside simulate thermometer --pty /tmp/bus --unit 3 --baud 9600\n  \
     portside simulate io/waveshare-8ch --listen 127.0.0.1:5020 --script faults.txt\n  \
@@ -37,7 +39,7 @@ pub(super) struct SimulateArgs {
     /// The tape to play, with `replay`
     tape: Option<PathBuf>,
     /// Answer on this TCP address
-    #[arg(long, value_name = "ADDR", required_unless_present = "pty", conflicts_with = "pty")]
+    #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     /// Answer on a pseudo-terminal under this name
     #[arg(long, value_name = "LINK")]
@@ -92,24 +94,27 @@ fn profile(kind: &str) -> Result<Arc<Profile>, String> {
     name.and_then(sound).ok_or_else(|| {
         let mut kinds: Vec<&str> = library.names().filter_map(|name| name.split('/').next()).collect();
         kinds.dedup();
-        format!("`{kind}` is neither a shipped profile nor a kind: {}, or replay", kinds.join(", "))
+        let near = nearest(kind, library.names().chain(kinds.iter().copied()).chain(["replay"]));
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        format!("`{kind}` is neither a shipped profile nor a kind: {}, or replay{near}", kinds.join(", "))
     })
 }
 
 async fn simulate(args: &SimulateArgs) -> Result<(), (u8, String)> {
     let profile = profile(&args.kind).map_err(wrong)?;
+    let framing = if args.rtu || args.pty.is_some() { Framing::Rtu } else { Framing::Tcp };
     let script = match &args.script {
         Some(path) => std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?,
         None => String::new(),
     };
     let lines = script.lines().enumerate().map(|(number, line)| {
-        script::parse(line).map_err(|why| wrong(format!("line {} of the script: {why}", number + 1)))
+        let understood = script::parse(line).and_then(|line| script::possible(line, framing));
+        understood.map_err(|why| wrong(format!("line {} of the script: {why}", number + 1)))
     });
     let lines: Vec<Option<Line>> = lines.collect::<Result<_, _>>()?;
     let bench = Bench::new(vec![Model::new(profile.clone(), args.unit)], Clock::start());
     let bench = args.baud.into_iter().fold(bench, Bench::at_baud);
     let stop = CancellationToken::new();
-    let framing = if args.rtu { Framing::Rtu } else { Framing::Tcp };
     let (address, serving) = match (&args.listen, &args.pty) {
         (Some(listen), _) => {
             let listener = TcpListener::bind(listen).await.map_err(|error| failed(format!("{listen}: {error}")))?;
@@ -128,7 +133,7 @@ async fn simulate(args: &SimulateArgs) -> Result<(), (u8, String)> {
     };
     println!("[[device]]\nid = \"{0}-{1}\"\nkind = \"{0}\"", profile.kind.word(), args.unit);
     println!("profile = \"{}\"\naddress = \"{address}\"\n", profile.name);
-    obey(&bench, args.unit, lines.into_iter().flatten()).await;
+    obey(&bench, args.unit, framing, lines.into_iter().flatten()).await;
     stop.cancel();
     // It ends within one turn; a panic of it was printed.
     let _ = serving.await;
@@ -136,7 +141,7 @@ async fn simulate(args: &SimulateArgs) -> Result<(), (u8, String)> {
 }
 
 /// The script, then standard input, until it ends or the program is told to.
-async fn obey(bench: &Bench, unit: u8, lines: impl Iterator<Item = Line>) {
+async fn obey(bench: &Bench, unit: u8, framing: Framing, lines: impl Iterator<Item = Line>) {
     let (typed, mut typing) = tokio::sync::mpsc::unbounded_channel();
     // A thread of its own, which ends with the process: a read of a terminal cannot be given up.
     std::thread::spawn(move || {
@@ -155,7 +160,7 @@ async fn obey(bench: &Bench, unit: u8, lines: impl Iterator<Item = Line>) {
             _ = tokio::signal::ctrl_c() => None,
         };
         let Some(line) = line else { return };
-        match script::parse(&line) {
+        match script::parse(&line).and_then(|line| script::possible(line, framing)) {
             Ok(None) => {}
             Ok(Some(line)) => act(bench, unit, &line).await,
             Err(why) => eprintln!("{why}"),
@@ -235,5 +240,33 @@ async fn play<W: AsyncRead + AsyncWrite + Unpin>(mut wire: W, mut replay: Replay
             waited = waited.max(after);
             wire.write_all(&bytes).await?;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Call {
+        #[command(flatten)]
+        _args: SimulateArgs,
+    }
+
+    #[test]
+    fn a_slip_of_the_hand_is_answered_with_the_kind_that_was_meant() {
+        assert!(profile("barier").unwrap_err().ends_with("did you mean `barrier`?"));
+        assert!(!profile("xyzzyplugh").unwrap_err().contains("did you mean"));
+    }
+
+    #[test]
+    fn whoever_names_no_place_is_told_of_both_and_may_take_one() {
+        let call = |words: &[&str]| Call::try_parse_from([&["simulate", "barrier"], words].concat());
+        let said = call(&[]).err().unwrap().to_string();
+        assert!(said.contains("--listen") && said.contains("--pty"), "{said}");
+        assert!(call(&["--listen", "127.0.0.1:0"]).is_ok() && call(&["--pty", "bus"]).is_ok());
+        assert!(call(&["--listen", "127.0.0.1:0", "--pty", "bus"]).is_err());
     }
 }

@@ -108,7 +108,7 @@ impl Adding<'_> {
 }
 
 /// The known word nearest to `word`, if it is near enough to be a slip of the hand.
-pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let tolerance = 1 + word.chars().count() / 4;
     known
         .into_iter()

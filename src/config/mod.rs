@@ -30,6 +30,7 @@ pub use checked::{
 };
 pub use choice::{Decisive, Direction, Mode, Receipts, Traffic};
 pub use cost::{Figures, interval_of};
+pub(crate) use faults::nearest;
 pub use read::{Checked, load, parse};
 pub use report::{Ink, Report, Source};
 pub use value::{Id, Recipient};

@@ -52,6 +52,14 @@ pub enum Cause {
     TwoAnswer(u8),
     /// An answer that is not long enough.
     Broken(String),
+    /// One read stays without an answer, others have theirs.
+    NoAnswer { table: Table, start: u16, count: u16, within_ms: u128 },
+    /// The device is there and has no time: exception 5 or 6.
+    Busy(u8),
+    /// The device reports a failure of its own: exception 4 or 8.
+    Failed(u8),
+    /// An exception that speaks neither of the address nor of a failure.
+    Excepted(u8),
     /// The addresses answer in another table.
     OtherTable { configured: Table, answers: Table, start: u16 },
     /// The addresses answer shifted.
@@ -122,6 +130,10 @@ impl Cause {
             Self::BadCheck(_) => "bad_check",
             Self::TwoAnswer(_) => "two_answer",
             Self::Broken(_) => "broken_answer",
+            Self::NoAnswer { .. } => "no_answer",
+            Self::Busy(_) => "device_busy",
+            Self::Failed(_) => "device_failed",
+            Self::Excepted(_) => "exception",
             Self::OtherTable { .. } => "other_table",
             Self::Shifted { .. } => "shifted",
             Self::NoAddress { .. } => "no_address",
@@ -158,6 +170,11 @@ pub(super) fn order_words((bytes, words): (ByteOrder, WordOrder)) -> String {
         WordOrder::LowFirst => "word_order = \"low-first\"",
     };
     format!("`{bytes}`, `{words}`")
+}
+
+/// `input 10 to 13`
+fn range(table: Table, start: u16, count: u16) -> String {
+    format!("{} {start} to {}", table.word(), u32::from(start) + u32::from(count) - 1)
 }
 
 fn or(setting: Option<&String>) -> String {
@@ -231,11 +248,16 @@ impl fmt::Display for Cause {
                  gateway are right: look at its power, its own A/B wires and its unit id",
                 alive.join(", ")
             ),
-            Self::DeadBus { unit, setting } => write!(
+            Self::DeadBus { unit, setting: Some(setting) } => write!(
                 f,
-                "nobody answers{}: neither unit {unit} nor any other that was tried; look at power, at the wires \
-                 (A and B swapped?) and at baud rate and parity",
-                or(setting.as_ref())
+                "nobody answers at {setting}: neither unit {unit} nor any other that was tried; look at power, at the \
+                 wires (A and B swapped?) and at baud rate and parity"
+            ),
+            Self::DeadBus { unit, setting: None } => write!(
+                f,
+                "the connection is accepted, and then nobody answers, neither unit {unit} nor any other that was \
+                 tried: wrong unit id, a gateway whose serial side is dead, a firewall that swallows the requests, or \
+                 the device's program hangs (restart it)"
             ),
             Self::OtherSetting { configured, answers } => write!(
                 f,
@@ -262,6 +284,36 @@ impl fmt::Display for Cause {
                 "two devices have unit id {unit}: behind a whole answer another one came; give one of them another id"
             ),
             Self::Broken(words) => write!(f, "the answer does not fit the request ({words}): a gateway that cuts it?"),
+            Self::NoAnswer { table, start, count, within_ms } => write!(
+                f,
+                "no answer to the read of {} within {within_ms} ms, though the device answers other reads: it may not \
+                 know these addresses and keep silent, or be slow with them; look at the profile, or raise `timeout`",
+                range(*table, *start, *count)
+            ),
+            Self::Busy(code @ 5) => write!(
+                f,
+                "the device answers \"acknowledge\" (exception {code}): it still works on what it was asked; ask again \
+                 later, nothing is wrong with the profile"
+            ),
+            Self::Busy(code) => write!(
+                f,
+                "the device answers \"busy\" (exception {code}): ask again later, and ask less often if it stays so; \
+                 nothing is wrong with the profile"
+            ),
+            Self::Failed(code) => write!(
+                f,
+                "the device itself failed (exception {code}): look at its display or lamps, then restart it; nothing is \
+                 wrong with the profile"
+            ),
+            Self::Excepted(code @ (10 | 11)) => write!(
+                f,
+                "the gateway answers exception {code} to some reads, though the device answers others: the bus behind \
+                 it is disturbed, or the gateway waits too short a time for the device"
+            ),
+            Self::Excepted(code) => write!(
+                f,
+                "the device answers exception {code}, which speaks of no address: its manual says what it means"
+            ),
             Self::OtherTable { configured, answers, start } => write!(
                 f,
                 "wrong table: the device has no {} at {start}, but answers there as {}: correct `table` in the profile",
@@ -278,9 +330,8 @@ impl fmt::Display for Cause {
             ),
             Self::NoAddress { table, start, count, words } => write!(
                 f,
-                "{words}: the device has no {} {start} to {}; wrong model, or wrong addresses in the profile",
-                table.word(),
-                u32::from(*start) + u32::from(*count) - 1
+                "{words}: the device has no {}; wrong model, or wrong addresses in the profile",
+                range(*table, *start, *count)
             ),
             Self::WrongModel { expected, found, known } if known.is_empty() => write!(
                 f,

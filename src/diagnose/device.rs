@@ -9,6 +9,8 @@ use crate::field::touch::{Answer, NoWay, Outcome, setting};
 
 /// Exception codes by which a gateway speaks of a device behind it.
 const GATEWAY: [u8; 2] = [10, 11];
+/// Exception codes that speak of the request: function, address, value. No other says anything about the profile.
+const OF_REQUEST: [u8; 3] = [ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, 3];
 
 /// What is wrong with the device; empty where it reads well.
 pub fn causes(sight: &Sight) -> Vec<Cause> {
@@ -160,6 +162,20 @@ fn exception(answer: &Answer) -> Option<u8> {
     Some(code)
 }
 
+/// Whether the device says that it has nothing there: reason to look elsewhere.
+pub fn denies(answer: &Answer) -> bool {
+    exception(answer).is_some_and(|code| OF_REQUEST.contains(&code))
+}
+
+/// An exception that says nothing about function, table or address.
+const fn excepted(code: u8) -> Cause {
+    match code {
+        5 | 6 => Cause::Busy(code),
+        4 | 8 => Cause::Failed(code),
+        _ => Cause::Excepted(code),
+    }
+}
+
 /// Bytes that are no Modbus: what they look like.
 fn foreign(sight: &Sight, answer: &Answer) -> Cause {
     if let Medium::Serial(_) = sight.medium {
@@ -190,16 +206,19 @@ fn identity(sight: &Sight) -> Option<Cause> {
             let known = sight.more.models.iter().map(|name| format!("`{name}`")).collect();
             Some(Cause::WrongModel { expected: identify.equals, found: *found, known })
         }
-        Some(_) | None if exception(answer).is_some() => {
+        Some(_) | None if denies(answer) => {
             Some(Cause::NoIdentity { table: identify.table, address: identify.address })
         }
-        Some(_) | None => None,
+        Some(_) | None => exception(answer).map(excepted),
     }
 }
 
 /// A read that the device refuses.
 fn refused(sight: &Sight, place: usize, read: &Read) -> Option<Cause> {
     let (code, block) = (exception(&read.answer)?, &read.block);
+    if !denies(&read.answer) {
+        return Some(excepted(code));
+    }
     if let Some((_, table)) = sight.more.tables.iter().find(|(of, _)| *of == place) {
         return Some(Cause::OtherTable { configured: block.table, answers: *table, start: block.start });
     }
@@ -224,7 +243,10 @@ fn broken(sight: &Sight, read: &Read) -> Option<Cause> {
         Outcome::OtherRequest => Some(Cause::Broken("it belongs to another request".to_owned())),
         Outcome::Part => Some(Cause::Broken(format!("it breaks off after {} bytes", read.answer.bytes.len()))),
         Outcome::Foreign => Some(foreign(sight, &read.answer)),
-        Outcome::Silence => Some(Cause::Broken(format!("none came within {} ms", sight.timeout.as_millis()))),
+        Outcome::Silence => {
+            let (block, within_ms) = (&read.block, sight.timeout.as_millis());
+            Some(Cause::NoAnswer { table: block.table, start: block.start, count: block.count, within_ms })
+        }
         Outcome::Cut(words) => Some(Cause::CutOff(words.clone())),
     }
 }
@@ -291,6 +313,43 @@ mod tests {
         assert_eq!(code(illegal(), tables), ["other_table"]);
         let shifts = More { shifts: vec![(0, -1, answer(words(&[20])))], ..More::default() };
         assert_eq!(code(illegal(), shifts), ["shifted"]);
+    }
+
+    #[test]
+    fn an_exception_that_speaks_of_no_address_accuses_no_profile() {
+        // Whatever was answered elsewhere: a device that is busy here may be free there a moment later.
+        let more = || More { tables: vec![(0, Table::Holding)], ..More::default() };
+        let by_code =
+            [(4, "device_failed"), (5, "device_busy"), (6, "device_busy"), (8, "device_failed"), (9, "exception")];
+        for (exception, expected) in by_code {
+            let refused = Outcome::Answer(Response::Exception(exception));
+            let mut sight = sight(&refused, more());
+            sight.identity = Some(answer(refused));
+            let found = causes(&sight);
+            assert_eq!(found.iter().map(Cause::code).collect::<Vec<_>>(), [expected], "exception {exception}");
+            let said = found[0].to_string();
+            assert!(!said.contains("wrong model") && !said.contains("wrong table"), "{said}");
+        }
+        assert_eq!(code(Outcome::Answer(Response::Exception(3)), More::default()), ["no_address"]);
+    }
+
+    #[test]
+    fn silence_behind_a_connection_speaks_of_no_baud_rate_and_on_a_wire_it_does() {
+        let said = causes(&sight(&Outcome::Silence, More::default()))[0].to_string();
+        assert!(said.contains("firewall") && !said.contains("baud") && !said.contains("swapped"), "{said}");
+        let wire = Cause::DeadBus { unit: 3, setting: Some("9600 Bd 8N1".into()) }.to_string();
+        assert!(wire.contains("at 9600 Bd 8N1") && wire.contains("A and B swapped"), "{wire}");
+    }
+
+    #[test]
+    fn one_read_without_an_answer_says_so_and_which() {
+        let mut sight = sight(&words(&[20]), More::default());
+        let mut silent = sight.reads[0].clone();
+        (silent.block.start, silent.answer) = (40, answer(Outcome::Silence));
+        sight.reads.push(silent);
+        let found = causes(&sight);
+        assert_eq!(found.iter().map(Cause::code).collect::<Vec<_>>(), ["no_answer"]);
+        assert!(found[0].to_string().starts_with("no answer to the read of input 40 to 40 within 250 ms"), "{found:?}");
     }
 
     #[test]

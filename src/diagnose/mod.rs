@@ -22,7 +22,7 @@ use std::time::Duration;
 
 pub use cause::Cause;
 pub use contact::{Expectation, History, contacts, seen, watched};
-pub use device::{causes, no_way};
+pub use device::{causes, denies, no_way};
 pub use value::{Shown, orders, shown};
 
 use portside_devices::plan::Block;

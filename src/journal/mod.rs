@@ -17,6 +17,7 @@ mod follow;
 mod frame;
 #[cfg(fuzzing)]
 pub mod fuzz;
+mod gist;
 mod head;
 mod identity;
 mod index;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::gist::gist;
 use super::reader::Stored;
 use super::record::{Record, hash};
 
@@ -27,7 +28,7 @@ pub fn line(stored: &Stored) -> String {
             day_and_time(record.time),
             record.kind,
             record.subject,
-            gist(&record.value())
+            gist(&record.kind, &record.value())
         ),
         Err(error) => format!("{:<12} {:>8}  {error}", stored.stream.to_string(), stored.sequence),
     }
@@ -52,7 +53,7 @@ pub fn story(inspection: &str, records: &[Stored], detail: Detail) -> String {
             time_of_day(record.time),
             after as f64 / 1000.0,
             words(&record.kind),
-            gist(&value)
+            gist(&record.kind, &value)
         );
         if detail == Detail::Why {
             let digest = hex::encode(hash(&stored.bytes));
@@ -74,50 +75,6 @@ fn time_of_day(time: Timestamp) -> String {
 /// `inspection.hold_placed` as `hold placed`: the noun is known where a story is told.
 fn words(kind: &str) -> String {
     kind.strip_prefix("inspection.").unwrap_or(kind).replace(['.', '_'], " ")
-}
-
-/// What a person looks for first, in this order.
-const GIST: [&str; 15] = [
-    "act",
-    "identity",
-    "agency",
-    "officer",
-    "verdict",
-    "outcome",
-    "reason",
-    "reasons",
-    "order",
-    "contact",
-    "state",
-    "name",
-    "sha256",
-    "waiting_for",
-    "text",
-];
-
-fn gist(data: &Value) -> String {
-    let Value::Object(fields) = data else { return String::new() };
-    let known = GIST.iter().filter_map(|key| fields.get(*key).map(|value| format!("{key} {}", short(value))));
-    let told: Vec<String> = known.collect();
-    if told.is_empty() { short(data) } else { told.join(", ") }
-}
-
-/// A value in few characters.
-fn short(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Object(fields) => match (fields.get("agency"), fields.get("name")) {
-            (Some(Value::String(agency)), Some(Value::String(name))) => format!("{name} ({agency})"),
-            (Some(_) | None, _) => value.to_string(),
-        },
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => value.to_string(),
-    };
-    // What an officer typed may hold anything; a story stays on its lines and cannot drive the terminal.
-    let text: String = text.chars().map(|each| if each.is_control() { '\u{FFFD}' } else { each }).collect();
-    match text.char_indices().nth(72) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }
 
 /// Every leaf of `data` on a line of its own, with its path.

@@ -169,6 +169,12 @@ impl Refusal {
     pub fn chinese(&self) -> String {
         match self {
             Self::NoSubject => "通道内没有查验对象".into(),
+            Self::OtherInspection { asked, current } if asked.is_empty() => {
+                format!("查验记录编号为空,请输入编号;当前对象为 {current}")
+            }
+            Self::OtherInspection { asked, current } if current.starts_with(&**asked) => {
+                format!("编号“{asked}”太短,无法确定查验记录,请多输入几位;当前为 {current}")
+            }
             Self::OtherInspection { current, .. } => {
                 format!("您看到的查验记录已不是当前对象,当前为 {current};请刷新后重新判断")
             }
@@ -199,6 +205,7 @@ impl Refusal {
             Self::AlreadyConfirmed => "体温已复测确认,不能再次录入".into(),
             Self::MeasurementStands { agency } => format!("部门“{agency}”的体温复测尚未结束,不能人工放行"),
             Self::WhichSubject { open } => format!("通道内有 {open} 个查验对象,请指明查验记录"),
+            Self::NotOpen { asked } if asked.is_empty() => "查验记录编号为空,请至少输入编号前 13 位".into(),
             Self::NotOpen { asked } => format!("没有以“{asked}”开头的未结查验记录,请至少输入编号前 13 位"),
             Self::NoArm => "本通道没有道闸,不能进行此操作".into(),
             Self::BeltRuns => "传送带未停止,请先停带再确认".into(),
@@ -210,6 +217,12 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSubject => f.write_str("there is no subject in the lane"),
+            Self::OtherInspection { asked, current } if asked.is_empty() => {
+                write!(f, "the inspection's id is empty; name it, {current} is in the lane")
+            }
+            Self::OtherInspection { asked, current } if current.starts_with(&**asked) => {
+                write!(f, "\"{asked}\" is too short to mean one inspection alone; write more of the id: {current}")
+            }
             Self::OtherInspection { asked, current } => {
                 write!(f, "inspection {asked} is not in the lane, {current} is; look at it and decide again")
             }
@@ -260,6 +273,15 @@ impl fmt::Display for Refusal {
             Self::WhichSubject { open } => {
                 write!(f, "{open} subjects are in the lane; name the inspection, `portside status` shows them")
             }
+            Self::NotOpen { asked } if asked.is_empty() => {
+                f.write_str("the inspection's id is empty; name it, `portside status` shows them")
+            }
+            Self::NotOpen { asked } if asked.len() < 13 => {
+                write!(
+                    f,
+                    "\"{asked}\" is too short to mean one inspection alone; write more of the id, at least 13 characters"
+                )
+            }
             Self::NotOpen { asked } => {
                 write!(f, "no open inspection begins with {asked}; give at least 13 characters of its id")
             }
@@ -279,6 +301,21 @@ fn degrees(tenths: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_that_is_empty_or_too_short_is_called_so() {
+        let other =
+            |asked: &str| Refusal::OtherInspection { asked: asked.into(), current: "0198c2b0-7b1c-7def".into() };
+        let closed = |asked: &str| Refusal::NotOpen { asked: asked.into() };
+        for said in [other("").to_string(), closed("").to_string()] {
+            assert!(said.starts_with("the inspection's id is empty"), "{said}");
+        }
+        for said in [other("0198").to_string(), closed("0198").to_string()] {
+            assert!(said.starts_with("\"0198\" is too short") && said.contains("write more of the id"), "{said}");
+        }
+        assert!(other("0197").to_string().starts_with("inspection 0197 is not in the lane"));
+        assert!(closed("0198c2b0-7b1c-").to_string().starts_with("no open inspection begins with"));
+    }
 
     #[test]
     fn a_refusal_names_the_owner_of_the_hold() {

@@ -14,6 +14,7 @@
 
 use std::time::Duration;
 
+use portside_devices::modbus::Framing;
 use portside_devices::profile::Table;
 use portside_devices::reading::Value;
 use portside_devices::simulate::{Model, WireFault};
@@ -61,6 +62,21 @@ pub fn parse(line: &str) -> Result<Option<Line>, String> {
             return Err(format!("`{first}` is none of: set, nan, stick, free, word, fault, ok, wait"));
         }
     }))
+}
+
+/// The line, if the framing can carry what it asks for.
+///
+/// # Errors
+/// A sentence with the reason.
+pub fn possible(line: Option<Line>, framing: Framing) -> Result<Option<Line>, String> {
+    match (&line, framing) {
+        (Some(Line::Fault(WireFault::BadCheck, _)), Framing::Tcp) => Err(
+            "bad-crc: a Modbus TCP frame carries no checksum that could be wrong; simulate with --pty or --rtu, or \
+                 take garbage or cut"
+                .to_owned(),
+        ),
+        (_, Framing::Tcp | Framing::Rtu) => Ok(line),
+    }
 }
 
 fn fault(words: &[&str]) -> Result<Line, String> {
@@ -190,6 +206,14 @@ mod tests {
         {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_refused_where_frames_have_none() {
+        let line = parse("fault bad-crc 2").unwrap();
+        assert!(possible(line.clone(), Framing::Tcp).unwrap_err().contains("no checksum"));
+        assert_eq!(possible(line.clone(), Framing::Rtu), Ok(line));
+        assert!(possible(parse("fault silent").unwrap(), Framing::Tcp).is_ok());
     }
 
     proptest! {

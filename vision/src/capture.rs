@@ -5,6 +5,7 @@
 //! good, late, with a frame that the decoder still held: a read that used up its time is therefore a failure.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use opencv::core::{Mat, MatTraitConst, Vector};
@@ -38,7 +39,11 @@ pub struct Frame {
 /// Why there is no frame.
 #[derive(Debug)]
 pub enum CaptureError {
-    /// The file or stream did not open within the limit.
+    /// The recording or the camera's device is not there, or may not be looked at.
+    NotThere(Source, io::Error),
+    /// The recording is there, and is none that the library reads.
+    NoRecording(Source),
+    /// The stream did not open within the limit.
     NotOpened(Source, Duration),
     /// It opened, and then gave no frame: the recording is empty or the stream stalled.
     NoFrame(Source, Duration),
@@ -55,10 +60,15 @@ pub enum CaptureError {
 impl fmt::Display for CaptureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotThere(source, error) if error.kind() == io::ErrorKind::NotFound => {
+                write!(f, "{source}: no such file; look at the path")
+            }
+            Self::NotThere(source, error) => write!(f, "{source}: cannot be looked at: {error}"),
+            Self::NoRecording(source) => write!(f, "{source}: did not open: expected a video file"),
             Self::NotOpened(source, after) => write!(
                 f,
-                "{source}: did not open within {}: expected a video file or a camera's stream; look whether the address, \
-                 the channel path and the login are right",
+                "{source}: did not open within {}: expected a camera's stream; look whether the address, the channel \
+                 path and the login are right",
                 millis(*after)
             ),
             Self::NoFrame(source, after) => {
@@ -127,10 +137,16 @@ impl Stream {
     /// When it did not open.
     pub fn open(source: &Source, limits: Limits) -> Result<Self, CaptureError> {
         let fail = |error| CaptureError::Library(source.clone(), error);
+        there(source)?;
         let begun = since_boot();
         let capture = open(source, limits).map_err(fail)?;
         if !capture.is_opened().map_err(fail)? {
-            return Err(CaptureError::NotOpened(source.clone(), since_boot().saturating_sub(begun)));
+            return Err(match source {
+                Source::File(_) => CaptureError::NoRecording(source.clone()),
+                Source::Rtsp(_) | Source::V4l2(_) => {
+                    CaptureError::NotOpened(source.clone(), since_boot().saturating_sub(begun))
+                }
+            });
         }
         let property = |id| capture.get(id).map_err(fail);
         let (width, height) = (property(CAP_PROP_FRAME_WIDTH)? as i64, property(CAP_PROP_FRAME_HEIGHT)? as i64);
@@ -177,6 +193,16 @@ impl Stream {
     }
 }
 
+/// The library does not say that a file is missing, only that it did not open.
+fn there(source: &Source) -> Result<(), CaptureError> {
+    match source {
+        Source::File(path) | Source::V4l2(path) => {
+            std::fs::metadata(path).map(drop).map_err(|error| CaptureError::NotThere(source.clone(), error))
+        }
+        Source::Rtsp(_) => Ok(()),
+    }
+}
+
 fn open(source: &Source, limits: Limits) -> opencv::Result<VideoCapture> {
     let address = match source {
         Source::File(path) => path.to_string_lossy().into_owned(),
@@ -209,6 +235,16 @@ fn is_stale(took: Duration, limit: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_recording_that_is_missing_is_called_so_and_not_a_wrong_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let clip = folder.path().join("clip.mp4");
+        let said = there(&Source::File(clip.clone())).unwrap_err().to_string();
+        assert_eq!(said, format!("{}: no such file; look at the path", clip.display()));
+        std::fs::write(&clip, "x").unwrap();
+        assert!(there(&Source::File(clip)).is_ok());
+    }
 
     #[test]
     fn a_read_that_used_up_its_time_is_stale() {

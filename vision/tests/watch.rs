@@ -44,7 +44,7 @@ fn a_source_that_is_not_there_is_lost_until_it_comes() {
     let path = dir.path().join("later.mp4");
     let watching = Watching::start(path.to_str().unwrap(), &[]);
     let (_, reason) = watching.lost();
-    assert!(reason.contains("later.mp4: did not open"), "{reason}");
+    assert!(reason.contains("later.mp4: no such file"), "{reason}");
     std::fs::write(&path, b"").unwrap();
     watching.lost();
     let whole = dir.path().join("whole.mp4");

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Found, What};
 use crate::clock::Clock;
-use crate::diagnose::{Cause, More, Read, Sight, causes, folder, no_way};
+use crate::diagnose::{Cause, More, Read, Sight, causes, denies, folder, no_way};
 use crate::field::medium::{DataBits, Medium, Parity, Serial, StopBits};
 use crate::field::touch::{Answer, NoWay, Outcome, Touch, setting};
 use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkSpec};
@@ -210,7 +210,12 @@ async fn refine(touch: &mut Touch, sight: &mut Sight, library: &Library) {
     let (unit, limit) = (sight.unit, sight.timeout);
     for place in 0..sight.reads.len() {
         let block = sight.reads[place].block.clone();
-        let refused = sight.reads[place].answer.is_answer() && !sight.reads[place].answer.is_data();
+        let answer = &sight.reads[place].answer;
+        let refused = denies(answer);
+        if answer.is_answer() && !answer.is_data() && !refused {
+            // A busy or failed device says nothing about its addresses, and is not asked for more.
+            continue;
+        }
         if refused {
             let other = sibling(block.table);
             if touch.read(unit, other, block.start, block.count, limit).await.is_data() {

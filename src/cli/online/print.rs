@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
+use portside_devices::plan::plan;
 use portside_devices::profile::{Point, Profile};
 use portside_devices::reading::{Quality, Reading};
 use serde_json::{Value, json};
 
 use super::{Found, What};
-use crate::diagnose::{Shown, Sight};
+use crate::diagnose::{Read, Shown, Sight};
 use crate::field::medium::Medium;
-use crate::field::touch::{Answer, setting};
+use crate::field::touch::{Answer, Outcome, setting};
 
 pub(super) fn text(found: &[Found]) -> String {
     let mut out = String::new();
@@ -64,7 +65,7 @@ fn identity(sight: &Sight) -> String {
 
 fn modbus(out: &mut String, device: &Found, sight: &Sight) -> std::fmt::Result {
     writeln!(out, "{}  {} at {}, {}", device.id, sight.profile.name, place(sight), identity(sight))?;
-    let points = device.points();
+    let points = with_unread(sight, device.points());
     if points.is_empty() {
         return Ok(());
     }
@@ -83,6 +84,41 @@ fn modbus(out: &mut String, device: &Found, sight: &Sight) -> std::fmt::Result {
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+/// The points that were read, and behind them those that were not: none vanishes because its read failed. Where nothing
+/// was read at all, the cause speaks for all.
+fn with_unread(sight: &Sight, mut points: Vec<Shown>) -> Vec<Shown> {
+    if points.is_empty() {
+        return points;
+    }
+    for index in plan(&sight.profile).into_iter().flat_map(|block| block.points) {
+        if !points.iter().any(|shown| shown.index == index) {
+            let why = sight.reads.iter().find(|read| read.block.points.contains(&index)).map_or("not asked", unread);
+            points.push(Shown {
+                index,
+                raw: Vec::new(),
+                value: None,
+                quality: Quality::Bad(format!("not read: {why}")),
+            });
+        }
+    }
+    points
+}
+
+/// Why a read brought nothing, in a few words; the cause says it at length.
+const fn unread(read: &Read) -> &'static str {
+    match read.answer.outcome {
+        Outcome::Silence => "no answer",
+        Outcome::Answer(_) | Outcome::Twice(..) => "refused",
+        Outcome::Cut(_) => "connection ended",
+        Outcome::OtherUnit(_)
+        | Outcome::BadCheck
+        | Outcome::Misfit(_)
+        | Outcome::OtherRequest
+        | Outcome::Part
+        | Outcome::Foreign => "answer of no use",
+    }
 }
 
 fn row(sight: &Sight, shown: &Shown) -> [String; 6] {
@@ -144,7 +180,10 @@ fn device(found: &Found) -> Value {
             value["unit"] = json!(sight.unit);
             value["profile"] = json!(sight.profile.name);
             value["identity"] = json!(sight.identity.as_ref().and_then(|answer| answer.words()?.first().copied()));
-            value["points"] = found.points().iter().map(|shown| point(sight, shown)).collect();
+            value["points"] = {
+                let points = with_unread(sight, found.points());
+                points.iter().map(|shown| point(sight, shown)).collect()
+            };
         }
     }
     value

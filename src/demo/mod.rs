@@ -318,6 +318,11 @@ impl Stage {
         }
         self.act(subject, status, &view);
         let gone = view.vehicles.is_empty();
+        if gone && step == "free" && subject.seen.is_none() {
+            // It came and went while the daemon was away: nobody saw it, so it comes again.
+            subject.sent = false;
+            return false;
+        }
         if gone && step == "free" && status["lane"]["arm"]["seen"] == "closed" && subject.seen.is_some() {
             self.show.line(Line::Told { story: subject.story, inspection: subject.seen.clone().unwrap_or_default() });
             return true;

@@ -156,16 +156,16 @@ async fn a_second_answer_behind_the_gap_is_dropped_before_the_next_request() {
             right(asked)
         }
     });
-    // Both blocks in one cycle, and then time for what nobody has asked for.
-    let devices = vec![device(0, 7, &two_blocks(), &["low", "high"], Duration::from_millis(200))];
+    // Both blocks in one cycle, and then time for what nobody has asked for: no tick may pass during the quiet time at
+    // the start, or the next cycle follows at once.
+    let devices = vec![device(0, 7, &two_blocks(), &["low", "high"], QUIET * 3 / 2)];
     let mut rig = Rig::on(port(&link, GAP, QUIET), devices, TIMEOUT);
     while bus.heard().len() < 12 {
         assert_eq!(rig.good("low").await, Value::Int(LOW));
         assert_eq!(rig.good("high").await, Value::Int(HIGH));
     }
-    // It came between two requests and was dropped, or in one, which was refused: never was it taken for an answer.
     let figures = rig.handle.stats().figures();
-    assert!(figures.stray >= 9 || figures.failures > 0, "what was dropped is counted: {figures:?}");
+    assert!(figures.stray >= 9, "what was dropped is counted: {figures:?}");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ pub mod control;
 pub mod demo;
 pub mod diagnose;
 pub mod field;
+pub mod image;
 pub mod journal;
 pub mod lane;
 pub mod notify;

@@ -233,6 +233,7 @@ fn one_lane(kills: usize, seed: u64, broker: Option<&Mosquitto>) -> Tally {
     // The lane recovers by itself: another subject goes through from beginning to end.
     let told = demo.count(" s  ended ");
     let went_on = wait(|| (demo.count(" s  ended ") > told + 1).then_some(())).is_some();
+    let stands = daemon::status(&daemon::socket(dir.path()));
     let (lines, faults, well) = demo.end();
     let text: Vec<_> = lines.iter().map(|(_, line)| line.as_str()).collect();
     println!("{}", text.join("\n"));
@@ -262,7 +263,7 @@ fn one_lane(kills: usize, seed: u64, broker: Option<&Mosquitto>) -> Tally {
         println!("the centre received {came} of {ids} records, {} of them again", received.report["duplicates"]);
     }
     assert!(well && faults.is_empty(), "the demo is not content: {faults}");
-    assert!(went_on, "no traffic after the last kill");
+    assert!(went_on, "no traffic after the last kill: {stands:#?}");
     assert!(tally.verdicts > 0 && tally.opens > 0 && tally.closes > 0 && tally.closed > 1);
     tally
 }

@@ -252,3 +252,25 @@ fn a_lane_whose_last_inspection_is_closed_starts_free() {
     let memories = memories.map(|(note, kind)| Memory { kind, subject: &note.subject, data: &note.data, secret: None });
     assert!(recall::fold(&settings, memories).inspection().is_none());
 }
+
+#[test]
+fn a_vehicle_let_in_by_hand_that_left_during_a_crash_ends_when_a_person_has_looked() {
+    let settings = settings(Closes::Held);
+    let mut site = Site::with(settings.clone());
+    site.run(1_000);
+    site.act("customs", Act::Open { reason: "the driver is known".into() }).unwrap();
+    site.run(3_500);
+    site.set(lane_site::UNDER, Presence::Present);
+    site.run(600);
+    assert_eq!(site.count("inspection.entered"), 1, "{}", site.tail());
+    let before: Vec<Note> = site.records().cloned().collect();
+
+    let mut site = reboot(&settings, &before);
+    site.height = 1.0;
+    site.run(60_000);
+    assert_eq!(site.step(), "vanished", "{}", site.tail());
+    assert!(site.view().next.iter().any(|todo| todo.code == "confirm_clear"), "{:?}", site.view().next);
+    site.act("customs", Act::ConfirmClear).unwrap();
+    site.run(10_000);
+    assert_eq!((site.step(), site.view().arm.seen), ("free", "closed"), "{}", site.tail());
+}

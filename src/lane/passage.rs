@@ -270,7 +270,9 @@ impl Lane {
     }
 
     fn vanish(&mut self) -> bool {
-        let nobody_expected = self.inspection.as_ref().is_some_and(|inspection| inspection.reason == Reason::Override);
+        // Who is let in by hand may never come; who has been under the arm was somebody.
+        let override_ = self.inspection.as_ref().filter(|inspection| inspection.reason == Reason::Override);
+        let nobody_expected = override_.is_some_and(|inspection| !matches!(inspection.way(), Some(Way::Under { .. })));
         if nobody_expected || !self.gone() {
             return false;
         }

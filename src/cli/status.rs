@@ -148,9 +148,26 @@ fn on_belt(out: &mut String, place: &str, subject: &Value) {
         let reasons: Vec<&str> = list(&hold["reasons"]).filter_map(Value::as_str).collect();
         let _ = writeln!(out, "            hold {}: {}", text(&hold["agency"]), reasons.join(", "));
     }
-    let doubts: Vec<&str> = list(&subject["doubts"]).filter_map(Value::as_str).collect();
+    let doubts: Vec<&str> = list(&subject["doubts"]).filter_map(Value::as_str).map(doubt).collect();
     if !doubts.is_empty() {
         let _ = writeln!(out, "            not certain: {}", doubts.join(", "));
+    }
+}
+
+/// Why it is not certain which subject this is, for a person; a word that is not known here says itself.
+fn doubt(word: &str) -> &str {
+    match word {
+        "inserted" => "it was first seen behind the entry",
+        "ambiguous" => "it or another one could be meant",
+        "length" => "one light barrier saw it longer than another",
+        "close" => "so near to another that one picture may show both",
+        "motion" => "nobody can tell whether the belt ran",
+        "reach" => "somebody reached in, or may have",
+        "blind" => "a light barrier on its way cannot be read",
+        "placed" => "it appeared while the belt stood",
+        "stuck" => "it is stuck, or something before it",
+        "restart" => "the program was started while it was on the belt",
+        other => other,
     }
 }
 

@@ -81,7 +81,10 @@ impl Host {
                 && !part.ends_with('-')
                 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         };
-        let numeric = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        // No name's last part begins with a digit (RFC 1123, 2.1): what does is an address, or one misspelt.
+        let last = text.rsplit('.').next().unwrap_or(text);
+        let numeric = text.contains('.') && last.starts_with(|first: char| first.is_ascii_digit())
+            || text.bytes().all(|byte| byte.is_ascii_digit());
         let good = if numeric { text.parse::<std::net::Ipv4Addr>().is_ok() } else { text.split('.').all(label) };
         (good && text.len() <= 253).then(|| Self(text.to_lowercase().into()))
     }
@@ -337,6 +340,7 @@ mod tests {
             "modbus://10.0.0.20:0/1",
             "modbus://10.0.0.20:65536/1",
             "modbus://10.0.0.256:502/1",
+            "modbus://10.0.0.2O:502/1",
             "modbus://a b:502/1",
             "modbus://u@h:502/1",
             "modbus://[fe80::1:502/1",

@@ -7,6 +7,8 @@
 //! A line is one reading of the whole detector, a column of the picture; the subject moves across it. Line 0 is the edge
 //! that went through the beam first.
 
+pub mod feed;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

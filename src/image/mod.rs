@@ -26,6 +26,8 @@ pub use order::{Counts, RawLine};
 pub use processor::{Processor, Step};
 pub use segment::Segmentation;
 
+pub mod feed;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

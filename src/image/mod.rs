@@ -29,6 +29,8 @@ pub use processor::{Processor, Step};
 pub use scan::{Plane, Scan};
 pub use segment::Segmentation;
 
+pub mod feed;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

@@ -14,6 +14,7 @@ pub mod image;
 pub mod journal;
 pub mod lane;
 pub mod notify;
+pub mod people;
 pub mod run;
 pub mod simulate;
 pub mod supervise;

@@ -23,7 +23,7 @@ struct Wish {
     idempotency: Uuid,
 }
 
-pub async fn act(State(app): State<Arc<App>>, visitor: Visitor, body: Bytes) -> Response {
+pub(super) async fn act(State(app): State<Arc<App>>, visitor: Visitor, body: Bytes) -> Response {
     if !visitor.person.role.judges() {
         let message = "only officers and supervisors act on the lane";
         return reply::refused(StatusCode::FORBIDDEN, "not_allowed", message);

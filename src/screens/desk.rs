@@ -18,78 +18,78 @@ use crate::uplink::DeviceState;
 
 /// The lane for one desk.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct State {
+pub(super) struct State {
     /// `normal` or `emergency`.
-    pub mode: Arc<str>,
+    pub(super) mode: Arc<str>,
     /// The lane's own step.
-    pub lane: &'static str,
+    pub(super) lane: &'static str,
     /// Codes of the faults that are latched or last.
-    pub faults: Vec<String>,
+    pub(super) faults: Vec<String>,
     /// `on`, `off`, `unknown`; `None` where nobody says.
-    pub beam: Option<&'static str>,
+    pub(super) beam: Option<&'static str>,
     /// `unknown`, `stopped`, `running`, `backward`; `None` at a gate.
-    pub motion: Option<&'static str>,
+    pub(super) motion: Option<&'static str>,
     /// Subjects under way, the foremost first; those at the examination last.
-    pub subjects: Vec<Subject>,
+    pub(super) subjects: Vec<Subject>,
     /// What waits for a person, as far as this desk may know it.
-    pub next: Vec<Todo>,
+    pub(super) next: Vec<Todo>,
 }
 
 /// One subject for one desk.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Subject {
+pub(super) struct Subject {
     /// Inspection id.
-    pub id: Arc<str>,
+    pub(super) id: Arc<str>,
     /// Step of the inspection.
-    pub step: &'static str,
+    pub(super) step: &'static str,
     /// The sensor that it reached last; `None` at a gate.
-    pub at: Option<&'static str>,
+    pub(super) at: Option<&'static str>,
     /// Plate or number.
-    pub identity: Option<Arc<str>>,
+    pub(super) identity: Option<Arc<str>>,
     /// The newest image, which a verdict names.
-    pub image: Option<Image>,
+    pub(super) image: Option<Image>,
     /// Ids of all images, oldest first.
-    pub images: Vec<Arc<str>>,
+    pub(super) images: Vec<Arc<str>>,
     /// Why it is not certain which subject this is.
-    pub doubts: Vec<&'static str>,
+    pub(super) doubts: Vec<&'static str>,
     /// All desks of the station.
-    pub desks: Vec<Desk>,
+    pub(super) desks: Vec<Desk>,
     /// Standing holds.
-    pub holds: Vec<HoldView>,
+    pub(super) holds: Vec<HoldView>,
     /// Time that is left.
-    pub left_ms: Left,
+    pub(super) left_ms: Left,
     /// Time that a review has.
-    pub timeout_ms: u64,
+    pub(super) timeout_ms: u64,
     /// What else is shared.
-    pub facts: Facts,
+    pub(super) facts: Facts,
 }
 
 /// An image as a verdict names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Image {
+pub(super) struct Image {
     /// Its id.
-    pub id: Arc<str>,
+    pub(super) id: Arc<str>,
     /// How many images the inspection had with it.
-    pub revision: u32,
+    pub(super) revision: u32,
 }
 
 /// One desk of the station.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Desk {
+pub(super) struct Desk {
     /// Agency id.
-    pub agency: Arc<str>,
+    pub(super) agency: Arc<str>,
     /// Name for people.
-    pub name: Arc<str>,
+    pub(super) name: Arc<str>,
     /// `required` or `advisory`.
-    pub role: &'static str,
+    pub(super) role: &'static str,
     /// As the lane says for one's own desk; for another's `hidden` until the verdicts are opened.
-    pub standing: &'static str,
+    pub(super) standing: &'static str,
 }
 
 /// Milliseconds that are left. They run by themselves: only whether there are any is a change.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(transparent)]
-pub struct Left(pub Option<u64>);
+pub(super) struct Left(pub(super) Option<u64>);
 
 impl PartialEq for Left {
     fn eq(&self, other: &Self) -> bool {
@@ -99,30 +99,30 @@ impl PartialEq for Left {
 
 /// What stands beside the image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Facts {
+pub(super) struct Facts {
     /// The release permit.
-    pub permit: Option<Arc<str>>,
+    pub(super) permit: Option<Arc<str>>,
     /// Control orders.
-    pub orders: Vec<Arc<str>>,
+    pub(super) orders: Vec<Arc<str>>,
     /// What the radiation portal found.
-    pub radiation: Option<&'static str>,
+    pub(super) radiation: Option<&'static str>,
     /// How far the temperature has come; for its own agency alone.
-    pub temperature: Option<&'static str>,
+    pub(super) temperature: Option<&'static str>,
 }
 
 /// What waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Todo {
+pub(super) struct Todo {
     /// Stable code.
-    pub code: &'static str,
+    pub(super) code: &'static str,
     /// Who can do it; empty means everybody.
-    pub agencies: Vec<Arc<str>>,
+    pub(super) agencies: Vec<Arc<str>>,
     /// The sentence.
-    pub text: String,
+    pub(super) text: String,
 }
 
 /// What this desk may know at `now`.
-pub fn compose(site: &Site, status: &Status, agency: &str, now: Moment) -> State {
+pub(super) fn compose(site: &Site, status: &Status, agency: &str, now: Moment) -> State {
     let passed = now.since(status.at);
     let (faults, next) = match &status.lane {
         LaneView::Gate(view) => (&view.faults, &view.next),

@@ -14,10 +14,10 @@ use super::{App, Visitor, act, guard, live, login, pages, reply};
 use crate::people::{NoEntry, Presence};
 
 /// The session's cookie: no other site, no script and no plain connection sees it.
-pub const COOKIE: &str = "__Host-portside";
+pub(super) const COOKIE: &str = "__Host-portside";
 
 /// Every route there is.
-pub fn router(app: Arc<App>) -> axum::Router {
+pub(super) fn router(app: Arc<App>) -> axum::Router {
     axum::Router::new()
         .route("/", get(pages::landing))
         .route("/login", get(pages::login))
@@ -73,7 +73,9 @@ async fn admit(app: &App, request: Request) -> Result<Request, Response> {
             let whole = tokio::time::timeout(app.limits.body, to_bytes(body, app.limits.body_bytes));
             match whole.await {
                 Ok(Ok(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
-                Ok(Err(_)) => Err(closing(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the request's body is too long")),
+                Ok(Err(_)) => {
+                    Err(closing(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the request's body is too long"))
+                }
                 Err(_) => Err(closing(StatusCode::REQUEST_TIMEOUT, "too_slow", "the request's body took too long")),
             }
         }
@@ -90,10 +92,10 @@ fn closing(status: StatusCode, code: &str, message: &str) -> Response {
 
 /// The name by which the request called us.
 #[derive(Clone, Debug)]
-pub struct Called(pub axum::http::uri::Authority);
+pub(super) struct Called(pub(super) axum::http::uri::Authority);
 
 /// The token of the session's cookie, if there is exactly one.
-pub fn token(headers: &HeaderMap) -> Option<Arc<str>> {
+pub(super) fn token(headers: &HeaderMap) -> Option<Arc<str>> {
     let mut found = None;
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     for pair in lines.flat_map(|line| line.split(';')) {
@@ -107,7 +109,7 @@ pub fn token(headers: &HeaderMap) -> Option<Arc<str>> {
 }
 
 /// Who asks, without putting the idle lock off.
-pub fn visitor(app: &App, headers: &HeaderMap, presence: Presence) -> Result<Visitor, NoEntry> {
+pub(super) fn visitor(app: &App, headers: &HeaderMap, presence: Presence) -> Result<Visitor, NoEntry> {
     let token = token(headers).ok_or(NoEntry::NoSession)?;
     let person = app.people.session(&token, presence)?;
     Ok(Visitor { token, person })

@@ -12,11 +12,11 @@ use bytes::Bytes;
 use crate::image::feed::Lines;
 
 /// Bytes before the mask.
-pub const HEADER: usize = 20;
+pub(super) const HEADER: usize = 20;
 const VERSION: u8 = 1;
 
 /// The message for these lines.
-pub fn encode(lines: &Lines) -> Bytes {
+pub(super) fn encode(lines: &Lines) -> Bytes {
     let mask = mask(lines);
     let samples: usize = lines.lines.iter().map(|line| line.samples.len()).sum();
     let mut frame = Vec::with_capacity(HEADER + mask.len() + samples * 2);

@@ -8,12 +8,12 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 
 /// The header that only a script of ours sets.
-pub const OURS: HeaderName = HeaderName::from_static("x-portside");
+pub(super) const OURS: HeaderName = HeaderName::from_static("x-portside");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Why a request is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turned {
+pub(super) struct Turned {
     /// Status of the answer.
     pub status: StatusCode,
     /// Stable code.
@@ -42,7 +42,7 @@ impl Hosts {
     ///
     /// # Errors
     /// When there is none, or another.
-    pub fn called(&self, uri: &Uri, headers: &HeaderMap) -> Result<Authority, Turned> {
+    pub(super) fn called(&self, uri: &Uri, headers: &HeaderMap) -> Result<Authority, Turned> {
         let misdirected = turned(
             StatusCode::MISDIRECTED_REQUEST,
             "wrong_host",
@@ -64,7 +64,7 @@ impl Hosts {
 ///
 /// # Errors
 /// When it comes from elsewhere, or is not what our pages send.
-pub fn may_post(called: &Authority, headers: &HeaderMap) -> Result<(), Turned> {
+pub(super) fn may_post(called: &Authority, headers: &HeaderMap) -> Result<(), Turned> {
     from_here(called, headers)?;
     let foreign = turned(StatusCode::FORBIDDEN, "foreign", "the request was not made by a page of this lane");
     if !headers.contains_key(OURS) {
@@ -84,7 +84,7 @@ pub fn may_post(called: &Authority, headers: &HeaderMap) -> Result<(), Turned> {
 ///
 /// # Errors
 /// When it comes from elsewhere.
-pub fn from_here(called: &Authority, headers: &HeaderMap) -> Result<(), Turned> {
+pub(super) fn from_here(called: &Authority, headers: &HeaderMap) -> Result<(), Turned> {
     let foreign = turned(StatusCode::FORBIDDEN, "foreign", "the request was not made by a page of this lane");
     let origin = one(headers, &ORIGIN).ok_or(foreign)?;
     let authority = origin.to_str().ok().and_then(|origin| origin.strip_prefix("https://"));
@@ -96,7 +96,7 @@ pub fn from_here(called: &Authority, headers: &HeaderMap) -> Result<(), Turned> 
 ///
 /// # Errors
 /// When a page of another site asks.
-pub fn may_read(headers: &HeaderMap) -> Result<(), Turned> {
+pub(super) fn may_read(headers: &HeaderMap) -> Result<(), Turned> {
     let ours = headers.get_all(FETCH_SITE).iter().all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"));
     let foreign = turned(StatusCode::FORBIDDEN, "foreign", "the request was not made by a page of this lane");
     if ours { Ok(()) } else { Err(foreign) }
@@ -115,7 +115,7 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue>
 }
 
 /// What every answer carries.
-pub const SEALED_IN: [(&str, &str); 8] = [
+pub(super) const SEALED_IN: [(&str, &str); 8] = [
     (
         "content-security-policy",
         "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'none'; \
@@ -154,7 +154,9 @@ mod tests {
         for host in ["lane3.port", "LANE3.PORT:8443", "10.0.0.5:8443", "[::1]:8443"] {
             assert_eq!(called(host).map(|host| host.to_string()), Ok(host.to_owned()));
         }
-        for host in ["evil.example", "lane3.port.evil.example", "10.0.0.6", "", "lane3.port@evil.example", "a b", "x@10.0.0.5"] {
+        for host in
+            ["evil.example", "lane3.port.evil.example", "10.0.0.6", "", "lane3.port@evil.example", "a b", "x@10.0.0.5"]
+        {
             assert_eq!(called(host).unwrap_err().status, StatusCode::MISDIRECTED_REQUEST, "{host}");
         }
         assert!(hosts().called(&Uri::from_static("/"), &HeaderMap::new()).is_err());

@@ -66,7 +66,7 @@ const SEND_BUFFER: usize = 256 << 10;
 
 /// A place among the connections, given back when the last who holds it goes.
 #[derive(Debug)]
-pub struct Place {
+pub(super) struct Place {
     _any: OwnedSemaphorePermit,
     from: IpAddr,
     house: Arc<House>,
@@ -119,7 +119,7 @@ impl House {
 /// Who is at the other end, for what answers a request. Its place is free again when the last clone is gone, which a
 /// WebSocket takes with it.
 #[derive(Clone, Debug)]
-pub struct Peer {
+pub(super) struct Peer {
     /// The address.
     pub address: SocketAddr,
     /// The place.
@@ -127,7 +127,13 @@ pub struct Peer {
 }
 
 /// Serves `app` until `stop`; answers that have begun are finished.
-pub async fn serve(listener: TcpListener, tls: TlsAcceptor, app: Router, limits: Limits, stop: CancellationToken) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    app: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     let house = Arc::new(House::new(&limits));
     let open = TaskTracker::new();
     loop {

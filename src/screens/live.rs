@@ -8,28 +8,36 @@
 //! ```
 //! The heartbeat runs from the moment the page came, whatever else is sent.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::{Extension, Path, State as Shared};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio::time::{Interval, MissedTickBehavior, Sleep};
 
 use super::desk::{self, State};
-use super::{App, Visitor, frame};
+use super::door::{self, Called};
+use super::listen::Peer;
+use super::{App, Visitor, frame, guard, reply};
 use crate::clock::rfc3339_millis;
 use crate::control::status::Status;
 use crate::image::feed::{News, Watcher};
-use crate::people::{NoEntry, Presence};
+use crate::people::{NoEntry, Presence, Standing};
 
 /// A page that hears nothing for three of these says that it is not live.
-pub const HEARTBEAT: Duration = Duration::from_secs(1);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Lines that come within this time travel together.
 const GATHER: Duration = Duration::from_millis(5);
+/// Samples of a frame that is worth sending by itself, in bytes.
+const WORTH_SENDING: usize = 64 << 10;
 /// Longest message of a page.
-pub const SAID_MAX: usize = 4 << 10;
+pub(super) const SAID_MAX: usize = 4 << 10;
 /// A page that says more than this between two heartbeats says it in a loop.
 const SAID_OFTEN: u32 = 32;
 
@@ -71,6 +79,7 @@ enum Woken {
     Beat,
     Status,
     Said(Option<Result<Message, axum::Error>>),
+    Session,
     News(News),
     Old(News),
 }
@@ -89,14 +98,62 @@ impl From<axum::Error> for Leave {
     }
 }
 
+/// Opens the WebSocket of a desk for a person of its agency.
+pub(super) async fn open(
+    Shared(app): Shared<Arc<App>>,
+    Path((station, agency)): Path<(String, String)>,
+    Extension(Called(called)): Extension<Called>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+) -> Response {
+    if let Err(turned) = guard::from_here(&called, &headers) {
+        return turned.into_response();
+    }
+    let visitor = match door::visitor(&app, &headers, Presence::Acts) {
+        Ok(visitor) => visitor,
+        Err(no) => return no.into_response(),
+    };
+    if *station != *app.site.station || app.site.seat(&agency).is_none() {
+        return reply::refused(StatusCode::NOT_FOUND, "no_such_desk", "this station has no such desk");
+    }
+    if *visitor.person.agency != *agency || !visitor.person.role.judges() {
+        return reply::refused(StatusCode::FORBIDDEN, "not_your_desk", "this desk is another agency's");
+    }
+    let (Some(standing), Ok(place)) = (app.people.watch(&visitor.token), app.live.clone().try_acquire_owned()) else {
+        return reply::failed("too many desks look at this station; close one");
+    };
+    match upgrade {
+        Ok(upgrade) => {
+            upgrade.max_message_size(SAID_MAX).max_frame_size(SAID_MAX).on_upgrade(move |socket| async move {
+                serve(socket, visitor, standing, app).await;
+                drop((place, peer.place));
+            })
+        }
+        Err(rejection) => rejection.into_response(),
+    }
+}
+
 /// Serves one desk's page until it goes.
-pub async fn serve(socket: WebSocket, visitor: Visitor, app: Arc<App>) {
+async fn serve(socket: WebSocket, visitor: Visitor, standing: watch::Receiver<Standing>, app: Arc<App>) {
     let mut beat = tokio::time::interval(HEARTBEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     beat.reset();
-    let (watcher, old, status) = (app.feed.watch(), app.recall.watch(), app.status.clone());
-    let mut page =
-        Page { socket, visitor, app, watcher, old, status, beat, gather: None, told: None, generation: 0, said: 0 };
+    let (watcher, old, status) = (app.feed.watch(), app.recalled.watch_wanted(), app.status.clone());
+    let mut page = Page {
+        socket,
+        visitor,
+        standing,
+        app,
+        watcher,
+        old,
+        status,
+        beat,
+        gather: None,
+        told: None,
+        generation: 0,
+        said: 0,
+    };
     let leave = match page.hello().await {
         Ok(()) => page.talk().await,
         Err(leave) => leave,
@@ -110,12 +167,13 @@ pub async fn serve(socket: WebSocket, visitor: Visitor, app: Arc<App>) {
 struct Page {
     socket: WebSocket,
     visitor: Visitor,
+    standing: watch::Receiver<Standing>,
     app: Arc<App>,
     watcher: Watcher,
     old: Watcher,
     status: watch::Receiver<Arc<Status>>,
     beat: Interval,
-    gather: Option<Instant>,
+    gather: Option<Pin<Box<Sleep>>>,
     told: Option<State>,
     generation: u64,
     said: u32,
@@ -130,16 +188,15 @@ impl Page {
             .map(|image| json!({ "image": image.image, "number": image.number, "made": rfc3339_millis(image.made) }))
             .collect();
         let hello = json!({
-            "type": "hello", "version": 1, "now": self.now(), "heartbeat_ms": HEARTBEAT.as_millis() as u64,
-            "station": { "id": site.station }, "images": images,
-            "me": { "name": person.name, "display": person.display, "agency": person.agency, "role": person.role },
+            "type": "hello", "version": 1, "now": self.now(), "heartbeat_ms": HEARTBEAT.as_secs() * 1000,
+            "station": { "id": site.station }, "images": images, "me": person,
             "lane": { "port": site.port, "id": site.lane, "name": site.name },
-            "desk": { "role": site.role_of(&person.agency), "agency": person.agency, "name": site.name_of(&person.agency) },
+            "desk": {
+                "agency": person.agency, "name": site.name_of(&person.agency),
+                "role": site.seat(&person.agency).map(|seat| seat.role),
+            },
         });
         self.say(&hello).await?;
-        if let Some(materials) = self.app.materials.clone() {
-            self.socket.send(Message::Text(materials)).await?;
-        }
         self.state().await
     }
 
@@ -154,10 +211,11 @@ impl Page {
 
     /// Waits for whatever comes first. The heartbeat goes before all else, lines after it: there are always more.
     async fn next(&mut self) -> Woken {
-        let Self { socket, watcher, old, status, beat, gather, app, .. } = self;
+        let Self { socket, standing, watcher, old, status, beat, gather, app, .. } = self;
         let gathered = async {
-            if let Some(until) = *gather {
-                tokio::time::sleep_until(until).await;
+            if let Some(sleep) = gather {
+                sleep.await;
+                *gather = None;
             }
             tokio::select! {
                 biased;
@@ -169,6 +227,7 @@ impl Page {
             biased;
             () = app.stop.cancelled() => Woken::Stop,
             _ = beat.tick() => Woken::Beat,
+            Ok(()) = standing.changed() => Woken::Session,
             Ok(()) = status.changed() => Woken::Status,
             said = socket.recv() => Woken::Said(said),
             news = gathered => news,
@@ -180,6 +239,7 @@ impl Page {
             Woken::Stop => Err(Leave::Close(code::GOING, "the daemon ends")),
             Woken::Beat => self.beat().await,
             Woken::Status => self.state().await,
+            Woken::Session => self.session(),
             Woken::Said(said) => self.said(said).await,
             Woken::News(news) => self.news(news).await,
             // The link is the live feed's to tell of.
@@ -188,16 +248,21 @@ impl Page {
         }
     }
 
-    /// A session that is over or locked shows nothing any more, a heartbeat later at most.
     async fn beat(&mut self) -> Result<(), Leave> {
         self.said = 0;
-        match self.app.people.session(&self.visitor.token, Presence::Watches).await {
-            Ok(person) if person == self.visitor.person => {}
-            Ok(_) | Err(NoEntry::NoSession) => return Err(Leave::Close(code::NO_SESSION, "the session is over")),
-            Err(NoEntry::Locked) => return Err(Leave::Close(code::LOCKED, "the screen is locked")),
-        }
+        self.session()?;
         let beat = json!({ "type": "beat", "now": self.now() });
         self.say(&beat).await
+    }
+
+    /// A session that is over or locked shows nothing any more.
+    fn session(&mut self) -> Result<(), Leave> {
+        self.standing.borrow_and_update();
+        match self.app.people.session(&self.visitor.token, Presence::Watches) {
+            Ok(person) if person == self.visitor.person => Ok(()),
+            Ok(_) | Err(NoEntry::NoSession) => Err(Leave::Close(code::NO_SESSION, "the session is over")),
+            Err(NoEntry::Locked) => Err(Leave::Close(code::LOCKED, "the screen is locked")),
+        }
     }
 
     /// Tells the state if it is another one for this desk.
@@ -226,7 +291,7 @@ impl Page {
         match serde_json::from_str(&text).map_err(|_| nonsense())? {
             Said::Want { image } => self.want(&image).await,
             Said::Shown { image, revision } => {
-                self.app.shown(&self.visitor.person, image, revision, self.told.as_ref());
+                tracing::debug!(%image, revision, "shown");
                 Ok(())
             }
         }
@@ -237,18 +302,15 @@ impl Page {
         if self.watcher.want(image) || self.old.want(image) {
             return Ok(());
         }
-        if self.app.bring_back(image).await && self.old.want(image) {
-            return Ok(());
-        }
         self.say(&json!({ "type": "gone", "image": image })).await
     }
 
     async fn news(&mut self, news: News) -> Result<(), Leave> {
         let told = match news {
             News::Lines(lines) => {
-                let full = lines.lines.len() as u64 * 2 * lines.lines.first().map_or(0, |line| line.samples.len()) as u64;
-                self.gather = (full < GATHERED).then(|| self.soon());
-                return Ok(self.socket.send(Message::Binary(frame::encode(&lines))).await?);
+                let frame = frame::encode(&lines);
+                self.gather = (frame.len() < WORTH_SENDING).then(|| Box::pin(tokio::time::sleep(GATHER)));
+                return Ok(self.socket.send(Message::Binary(frame)).await?);
             }
             News::Link { up } => json!({ "type": "link", "up": up }),
             News::Begin { image, number, format, made } => json!({
@@ -262,4 +324,16 @@ impl Page {
         };
         self.say(&told).await
     }
+
+    async fn say(&mut self, message: &Value) -> Result<(), Leave> {
+        Ok(self.socket.send(Message::Text(message.to_string().into())).await?)
+    }
+
+    fn now(&self) -> String {
+        rfc3339_millis(self.app.clock.wall())
+    }
+}
+
+const fn nonsense() -> Leave {
+    Leave::Close(code::NONSENSE, "this is not what a page of this lane says")
 }

@@ -37,7 +37,7 @@ struct Unlock {
     password: String,
 }
 
-pub async fn login(State(app): State<Arc<App>>, Extension(peer): Extension<Peer>, body: Bytes) -> Response {
+pub(super) async fn login(State(app): State<Arc<App>>, Extension(peer): Extension<Peer>, body: Bytes) -> Response {
     let Login { name, password } = match read(&body) {
         Ok(login) => login,
         Err(refused) => return refused,
@@ -45,7 +45,7 @@ pub async fn login(State(app): State<Arc<App>>, Extension(peer): Extension<Peer>
     begun(&app, app.people.login(&name, Secret::new(password), &from(&peer)).await)
 }
 
-pub async fn first(State(app): State<Arc<App>>, Extension(peer): Extension<Peer>, body: Bytes) -> Response {
+pub(super) async fn first(State(app): State<Arc<App>>, Extension(peer): Extension<Peer>, body: Bytes) -> Response {
     let First { name, code, password } = match read(&body) {
         Ok(first) => first,
         Err(refused) => return refused,
@@ -54,7 +54,7 @@ pub async fn first(State(app): State<Arc<App>>, Extension(peer): Extension<Peer>
     begun(&app, app.people.first_login(&name, code, chosen, &from(&peer)).await)
 }
 
-pub async fn hand_over(
+pub(super) async fn hand_over(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
@@ -68,7 +68,7 @@ pub async fn hand_over(
     begun(&app, app.people.hand_over(&token, &name, Secret::new(password), &from(&peer)).await)
 }
 
-pub async fn unlock(
+pub(super) async fn unlock(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
@@ -85,7 +85,7 @@ pub async fn unlock(
     }
 }
 
-pub async fn lock(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn lock(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     match door::token(&headers) {
         Some(token) => app.people.lock(&token),
         None => return NoEntry::NoSession.into_response(),
@@ -93,7 +93,7 @@ pub async fn lock(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     reply::done("locked", Value::Null)
 }
 
-pub async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     if let Some(token) = door::token(&headers) {
         app.people.logout(&token).await;
     }
@@ -106,7 +106,7 @@ pub async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Response
 }
 
 /// Who is here, where this is, and which desks there are. The page asks by itself, which is no sign of a person.
-pub async fn me(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn me(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let holder = door::token(&headers).and_then(|token| app.people.holder(&token));
     match &holder {
         Some((person, standing @ (Standing::Open | Standing::Locked))) => {

@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::control::socket::Asked;
 use crate::control::status::Status;
-use crate::image::feed::Feed;
+use crate::image::feed::{self, Feed};
 use crate::lane::Officer;
 use crate::people::{People, Person};
 pub use guard::Hosts;
@@ -43,6 +43,10 @@ use once::Once;
 const LIVE_MAX: usize = 64;
 /// Acts at once that wait for the disk.
 const ACTS_MAX: usize = 32;
+
+/// Images that were brought back from evidence: few, and numbered apart from live ones.
+const RECALLED: feed::Settings =
+    feed::Settings { images: 4, bytes: 64 << 20, frame: 128 << 10, behind: 512, numbers_after: 1 << 31 };
 
 /// What pages say of the lane, the same for one run.
 #[derive(Clone, Debug)]
@@ -115,6 +119,7 @@ struct App {
     hosts: Hosts,
     limits: Limits,
     feed: Feed,
+    recalled: Feed,
     status: watch::Receiver<Arc<Status>>,
     people: People,
     calls: mpsc::Sender<Asked>,
@@ -147,6 +152,7 @@ pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: 
         hosts,
         limits,
         feed,
+        recalled: Feed::new(RECALLED, clock),
         status,
         people,
         calls,

@@ -17,7 +17,7 @@ type Answer = watch::Receiver<Option<Arc<Reply>>>;
 
 /// What becomes of an act.
 #[derive(Debug)]
-pub enum Turn {
+pub(super) enum Turn {
     /// Nobody asked for it yet: do it, and say what became of it.
     First(Promise),
     /// It is being done or was: this is or will be the answer.
@@ -28,27 +28,27 @@ pub enum Turn {
 
 /// Keeps the answer for everybody who has the key.
 #[derive(Debug)]
-pub struct Promise(watch::Sender<Option<Arc<Reply>>>);
+pub(super) struct Promise(watch::Sender<Option<Arc<Reply>>>);
 
 impl Promise {
     /// The answer, for good.
-    pub fn keep(self, reply: Reply) {
+    pub(super) fn keep(self, reply: Reply) {
         self.0.send_replace(Some(Arc::new(reply)));
     }
 
     /// Where the answer will be.
-    pub fn pending(&self) -> Pending {
+    pub(super) fn pending(&self) -> Pending {
         Pending(self.0.subscribe())
     }
 }
 
 /// An answer that may still come.
 #[derive(Debug)]
-pub struct Pending(Answer);
+pub(super) struct Pending(Answer);
 
 impl Pending {
     /// The answer; `None` when who was to give it is gone.
-    pub async fn answer(mut self) -> Option<Arc<Reply>> {
+    pub(super) async fn answer(mut self) -> Option<Arc<Reply>> {
         self.0.wait_for(Option::is_some).await.ok()?.clone()
     }
 }
@@ -61,11 +61,11 @@ struct Book {
 
 /// The keys of the last acts.
 #[derive(Debug, Default)]
-pub struct Once(Mutex<Book>);
+pub(super) struct Once(Mutex<Book>);
 
 impl Once {
     /// Takes or finds the key of `person` for an act with these `bytes`.
-    pub fn turn(&self, person: &Arc<str>, key: Uuid, bytes: &[u8]) -> Turn {
+    pub(super) fn turn(&self, person: &Arc<str>, key: Uuid, bytes: &[u8]) -> Turn {
         let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (key, digest) = ((person.clone(), key), <[u8; 32]>::from(Sha256::digest(bytes)));
         if let Some((same, answer)) = book.entries.get(&key) {

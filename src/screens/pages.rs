@@ -9,23 +9,22 @@ use axum::response::{IntoResponse, Redirect, Response};
 use include_dir::{Dir, include_dir};
 
 use super::{App, door, reply};
-use crate::people::Presence;
 
 static WEB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/screens/web");
 
 /// The control task publishes every second while it is well.
 const CONTROL_SILENCE: Duration = Duration::from_secs(10);
 
-pub async fn landing() -> Response {
+pub(super) async fn landing() -> Response {
     file("index.html")
 }
 
-pub async fn login() -> Response {
+pub(super) async fn login() -> Response {
     file("login.html")
 }
 
 /// A desk's page for whoever is logged in; the WebSocket behind it looks whose desk it is.
-pub async fn desk(
+pub(super) async fn desk(
     State(app): State<Arc<App>>,
     Path((station, agency)): Path<(String, String)>,
     headers: HeaderMap,
@@ -43,7 +42,7 @@ pub async fn desk(
     file("desk.html")
 }
 
-pub async fn asset(Path(path): Path<String>) -> Response {
+pub(super) async fn asset(Path(path): Path<String>) -> Response {
     let mut response = file(&path);
     // A page of another version of the program must not run with an asset of this one.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -51,7 +50,7 @@ pub async fn asset(Path(path): Path<String>) -> Response {
 }
 
 /// Well while the control task is.
-pub async fn health(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
     let silent = app.clock.moment().since(app.status.borrow().at);
     match silent <= CONTROL_SILENCE {
         true => (StatusCode::OK, "well\n").into_response(),

@@ -12,7 +12,7 @@ use crate::control::call::{self, Reply};
 use crate::people::{Denied, NoEntry};
 
 /// Done, with what else the page wants to know.
-pub fn done(message: &str, more: Value) -> Response {
+pub(super) fn done(message: &str, more: Value) -> Response {
     let mut body = json!({ "reply": "done", "message": message });
     if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
         body.extend(more);
@@ -21,12 +21,12 @@ pub fn done(message: &str, more: Value) -> Response {
 }
 
 /// Refused; nothing was done.
-pub fn refused(status: StatusCode, code: &str, message: &str) -> Response {
+pub(super) fn refused(status: StatusCode, code: &str, message: &str) -> Response {
     (status, Json(json!({ "reply": "refused", "code": code, "message": message }))).into_response()
 }
 
 /// The answer that the control task gave.
-pub fn of_control(reply: &Reply) -> Response {
+pub(super) fn of_control(reply: &Reply) -> Response {
     match reply {
         Reply::Done { message } => done(message, Value::Null),
         Reply::Refused { code, message } if code == call::UNREADABLE => {
@@ -41,7 +41,7 @@ pub fn of_control(reply: &Reply) -> Response {
 }
 
 /// It failed at run time; the sentence says whether anything was done.
-pub fn failed(message: &str) -> Response {
+pub(super) fn failed(message: &str) -> Response {
     let body = json!({ "reply": "failed", "code": "failed", "message": message });
     (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }

@@ -156,6 +156,7 @@ fn named(act: &Act) -> (&'static str, Option<Arc<str>>) {
     match act {
         Act::Identify { inspection, .. } => ("identify", inspection.clone()),
         Act::Judge { inspection, .. } => ("judge", Some(inspection.clone())),
+        Act::Shown { inspection, .. } => ("shown", Some(inspection.clone())),
         Act::PlaceHold { inspection, .. } => ("place_hold", Some(inspection.clone())),
         Act::LiftHold { inspection, .. } => ("lift_hold", Some(inspection.clone())),
         Act::Temperature { inspection, .. } => ("temperature", Some(inspection.clone())),

@@ -16,14 +16,17 @@
 mod air;
 pub mod calibration;
 mod defect;
+pub mod material;
 mod order;
 mod processor;
+mod scan;
 mod segment;
 
 pub use calibration::{Calibration, CalibrationError};
 pub use defect::{BadPixel, Defect};
 pub use order::{Counts, RawLine};
 pub use processor::{Processor, Step};
+pub use scan::{Plane, Scan};
 pub use segment::Segmentation;
 
 pub mod feed;

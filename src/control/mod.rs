@@ -63,8 +63,8 @@ pub enum Scan {
     Picture {
         /// What it is.
         picture: Picture,
-        /// Where the sender's file lies; it is moved away once the picture is on record.
-        path: PathBuf,
+        /// Where the sender's file lies, if it was one; it is moved away once the picture is on record.
+        path: Option<PathBuf>,
     },
     /// A file that cannot be used.
     SetAside {
@@ -429,6 +429,7 @@ impl Control {
         self.generation += 1;
         let status = Status {
             generation: self.generation,
+            at: self.parts.clock.moment(),
             words: self.parts.words.clone(),
             lane: self.parts.machine.view(),
             devices: self.parts.devices.views.clone(),

@@ -53,6 +53,16 @@ impl Scan {
         &self.format
     }
 
+    /// Its lines again, the views of each moment together. Which ones the source never sent is not kept here.
+    pub fn each_line(&self) -> impl Iterator<Item = Line> {
+        let length = self.format.samples();
+        (0u32..).zip(0..self.lines()).flat_map(move |(index, at)| {
+            let of_view = move |samples: &Vec<u16>| samples[at * length..][..length].into();
+            let lines = (0u8..).zip(&self.views);
+            lines.map(move |(view, samples)| Line { index, view, filled: false, samples: of_view(samples) })
+        })
+    }
+
     /// Lines that all views have.
     pub fn lines(&self) -> usize {
         self.views.iter().map(Vec::len).min().unwrap_or(0) / self.format.samples().max(1)

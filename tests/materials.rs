@@ -161,11 +161,9 @@ fn patches() -> Vec<Patch> {
             let scan = scan(&scene, &Pair::baggage(), Detector::default(), (width, height), u64::from(steps));
             for at in 0..steps {
                 let first = (at + 1) as usize * 20;
-                let of = |energy: u8| -> Vec<u16> {
-                    let plane = scan.plane(0, energy).unwrap();
-                    (first + 2..first + 18).flat_map(|line| plane.line(line).to_vec()).collect()
-                };
-                patches.push(Patch::measured(reference, step * f64::from(at + 1), &of(0), &of(1)));
+                let place = (first + 2..first + 18, 0..height as usize);
+                let made_of = (reference, step * f64::from(at + 1));
+                patches.push(Patch::on(&scan, 0, place, made_of).unwrap());
             }
         }
     }

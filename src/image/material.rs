@@ -236,3 +236,97 @@ impl Noise {
         (of_depth(a, self.low) + ratio.powi(2) * of_depth(b, self.high)).sqrt()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Steps of a machine with two single lines of 60 and 100 keV, by Beer and Lambert; 1/cm as NIST has them.
+    fn patches() -> Vec<Patch> {
+        let materials = [
+            (Reference::Polyethylene, 0.1852, 0.1616, 1.5),
+            (Reference::Aluminium, 0.7501, 0.4601, 0.5),
+            (Reference::Iron, 9.483, 2.926, 0.08),
+        ];
+        let step = |material, low: f64, high: f64, thickness_cm: f64| Patch {
+            material,
+            thickness_cm,
+            low: f64::from(AIR) * (-low * thickness_cm).exp(),
+            high: f64::from(AIR) * (-high * thickness_cm).exp(),
+            low_variance: 40_000.0,
+            high_variance: 40_000.0,
+        };
+        let of = |(material, low, high, thick)| (1..15).map(move |at| step(material, low, high, thick * f64::from(at)));
+        materials.into_iter().flat_map(of).collect()
+    }
+
+    #[test]
+    fn a_cell_is_where_the_page_computes_it_too() {
+        assert_eq!(cell(60_000.0, 60_000.0), 0);
+        assert_eq!(cell(65_535.0, 65_535.0), 0, "brighter than air is air");
+        // b = ln(60000/8000) = 2.0149, 256 sqrt(b / 8) = 128.5; a = ln 60 = 4.0943, a / b = 2.0320, 256 log2(a / b) / 3 = 87.3
+        assert_eq!(cell(1_000.0, 8_000.0), 87 * SIDE + 128);
+        // The harder energy loses more than the softer one: noise, taken as the lowest ratio.
+        assert_eq!(cell(60_000.0, 8_000.0), 128);
+        // ln 60000 = 11.0 is beyond the right edge.
+        assert_eq!(cell(0.0, 0.0), 255);
+    }
+
+    #[test]
+    fn the_texture_has_each_cells_colour_and_code() {
+        let table = Table::calibrated(&patches()).unwrap();
+        let texture = table.texture();
+        assert_eq!(texture.len(), SIDE * SIDE * 4);
+        for (low, high) in [(60_000, 60_000), (30_000, 33_000), (1_000, 8_000), (40_000, 52_000), (0, 0)] {
+            let class = table.lookup(low, high);
+            let at = 4 * cell(f32::from(low), f32::from(high));
+            let [r, g, b] = class.colour();
+            assert_eq!(texture[at..at + 4], [r, g, b, class.code()], "{low} {high}: {class:?}");
+        }
+    }
+
+    /// Of single lines ratios do not depend on thickness: 1.146, 1.630 and 3.241; water has 1.206, copper 3.47.
+    #[test]
+    fn single_lines_give_the_same_class_at_every_thickness() {
+        let table = Table::calibrated(&patches()).unwrap();
+        let at = |low: f64, high: f64, cm: f64| {
+            let sample = |attenuation: f64| (f64::from(AIR) * (-attenuation * cm).exp()) as u16;
+            table.lookup(sample(low), sample(high))
+        };
+        for cm in [1.0, 3.0, 8.0] {
+            assert_eq!(at(0.2059, 0.1707, cm), Class::Organic, "water of {cm} cm");
+            assert_eq!(at(0.7501, 0.4601, cm / 2.0), Class::Mixed, "aluminium of {cm} / 2 cm");
+            assert_eq!(at(14.27, 4.108, cm / 40.0), Class::Inorganic, "copper of {cm} / 40 cm");
+        }
+        assert_eq!(at(0.2059, 0.1707, 0.02), Class::Empty);
+        assert_eq!(at(14.27, 4.108, 3.0), Class::Saturated);
+    }
+
+    #[test]
+    fn a_border_lies_where_the_mixture_has_its_effective_atomic_number() {
+        // As many electrons of 6 and of 12 have 10 where the part f of the heavier one has
+        // (1 - f) 6^2.94 + f 12^2.94 = 10^2.94: f = (870.96 - 193.98) / (1488.7 - 193.98) = 0.5229.
+        let ratio = border(((1.0, 5.0), 6.0), ((2.0, 5.0), 12.0), 10.0);
+        assert!((ratio - 1.5229).abs() < 0.0005, "{ratio}");
+        // Where the heavier one needs half the electrons for the same loss, more of the loss must be its own.
+        let fewer = border(((1.0, 5.0), 6.0), ((2.0, 2.5), 12.0), 10.0);
+        assert!(fewer > ratio, "{fewer}");
+    }
+
+    #[test]
+    fn a_wedge_that_cannot_be_says_which_step() {
+        let refused = |patches: Vec<Patch>| Table::calibrated(&patches).unwrap_err();
+        let only_light = patches().into_iter().filter(|patch| patch.material != Reference::Iron).collect();
+        assert_eq!(refused(only_light), WedgeError::TooFew { material: Reference::Iron, found: 0 });
+        let mut exchanged = patches();
+        exchanged[3].thickness_cm = exchanged[5].thickness_cm + 0.1;
+        assert!(matches!(refused(exchanged), WedgeError::Disorder { material: Reference::Polyethylene, .. }));
+        let other = |patch: Patch| match patch.material {
+            Reference::Polyethylene => Reference::Iron,
+            Reference::Aluminium => Reference::Aluminium,
+            Reference::Iron => Reference::Polyethylene,
+        };
+        let crossed = patches().into_iter().map(|patch| Patch { material: other(patch), ..patch }).collect();
+        assert!(matches!(refused(crossed), WedgeError::Crossed { .. }));
+    }
+}

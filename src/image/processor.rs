@@ -393,6 +393,19 @@ mod tests {
             prop_assert!(next.is_none());
         }
 
+        /// Elements that stop for a line and work again are no subject, however many lines come.
+        #[test]
+        fn specks_never_open_an_image(seed in any::<u64>()) {
+            let mut dice = fastrand::Rng::with_seed(seed);
+            let mut processor = processor(1);
+            for counter in 0..600 {
+                let sample = |_| if dice.u32(0..100) < 3 { dice.u16(..) } else { AIR - dice.u16(0..1_200) };
+                let samples = (0..PIXELS).map(sample).collect();
+                let steps = processor.line(RawLine { counter, view: 0, samples });
+                prop_assert!(steps.is_empty());
+            }
+        }
+
         /// Each line carries its own number. No line is twice in images, none out of order, and each that absorbs, in a run
         /// long enough to be a subject, is in one.
         #[test]

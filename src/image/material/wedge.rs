@@ -2,11 +2,15 @@
 //! together at every thickness. Hardening of the beam is in it, for it is measured and not computed.
 
 use std::fmt;
+use std::ops::Range;
 
-use crate::image::AIR;
+use serde::{Deserialize, Serialize};
+
+use crate::image::{AIR, Scan};
 
 /// A material that calibrates. One at either end and one in the middle of what is to be told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reference {
     /// CH₂, for all that is organic.
     Polyethylene,
@@ -49,7 +53,8 @@ impl Reference {
 }
 
 /// One step of a wedge as corrected samples show it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Patch {
     /// What it is made of.
     pub material: Reference,
@@ -70,6 +75,21 @@ impl Patch {
     pub fn measured(material: Reference, thickness_cm: f64, low: &[u16], high: &[u16]) -> Self {
         let ((low, low_variance), (high, high_variance)) = (spread(low), spread(high));
         Self { material, thickness_cm, low, high, low_variance, high_variance }
+    }
+
+    /// Of a rectangle on an image of the wedge. `None` where it has no second energy or no sample there.
+    pub fn on(
+        scan: &Scan,
+        view: u8,
+        (lines, elements): (Range<usize>, Range<usize>),
+        (material, thickness_cm): (Reference, f64),
+    ) -> Option<Self> {
+        let within = |energy: u8| -> Option<Vec<u16>> {
+            let plane = scan.plane(view, energy)?;
+            let rows = lines.clone().map(|line| plane.line(line).get(elements.clone()));
+            Some(rows.collect::<Option<Vec<_>>>()?.concat()).filter(|samples| !samples.is_empty())
+        };
+        Some(Self::measured(material, thickness_cm, &within(0)?, &within(1)?))
     }
 }
 

@@ -16,6 +16,7 @@ pub mod lane;
 pub mod notify;
 pub mod people;
 pub mod run;
+pub mod screens;
 pub mod simulate;
 pub mod supervise;
 pub mod uplink;

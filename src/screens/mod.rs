@@ -1,0 +1,3 @@
+//! The pages for desks, lane and technicians.
+
+pub mod certificate;

@@ -10,6 +10,7 @@
 //! The lane publishes and never looks who reads; what people ask takes the way of the control socket.
 
 mod act;
+pub mod certificate;
 mod desk;
 mod door;
 mod frame;

@@ -27,6 +27,7 @@ use crate::control::scribe::{Scribe, Unkept};
 use crate::control::snapshots::Snapshots;
 use crate::control::socket::{Asked, Door};
 use crate::control::status::{LaneWords, Status};
+use crate::control::tally::Tally;
 use crate::control::{Control, Parts};
 use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec};
 use crate::image::feed::{self, Feed};
@@ -143,6 +144,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let devices =
         Devices { views: device_views(&config), links, movers: machine::movers(&config), outcomes: outcomes_out };
     let scribe = Scribe::start(journal.clone(), seals.clone());
+    let tally = Tally::begin(&journal);
     let (status_out, status) = watch::channel(Arc::new(Status {
         generation: 0,
         at: clock.moment(),
@@ -150,6 +152,8 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         lane: machine.view(),
         devices: devices.views.clone(),
         portals: Vec::new(),
+        agreement: tally.view(),
+        sights: Arc::new(machine.sights()),
     }));
     let cameras = cameras::start(&config, clock, &field_events, &producers);
     let (snapshots, snapper) = Snapshots::start(cameras::looked_at(&config, &cameras), evidence, scribe.clone(), clock);
@@ -177,6 +181,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         journal: journal.clone(),
         seals,
         snapshots,
+        tally,
         words,
         field,
         scans,

@@ -214,7 +214,7 @@ fn acts_without_standing_are_refused_and_leave_no_record() {
     let mut site = Site::started(Closes::Held);
     let before = site.records().count();
     let code = |answer: Result<_, portside::lane::Refusal>| answer.map(|_: std::sync::Arc<str>| ()).unwrap_err().code();
-    assert_eq!(code(site.act("customs", Act::judge("x".into(), Verdict::Clear))), "no_subject");
+    assert_eq!(code(site.act("customs", Act::judge("x", Verdict::Clear))), "no_subject");
     assert_eq!(code(site.act("pirates", Act::Resume)), "unknown_agency");
     assert_eq!(code(site.act("customs", Act::Resume)), "nothing_latched");
     assert_eq!(code(site.act("customs", Act::Open { reason: "  ".into() })), "no_reason");

@@ -9,6 +9,7 @@ pub mod config;
 pub mod control;
 pub mod demo;
 pub mod diagnose;
+pub mod dicos;
 pub mod field;
 pub mod image;
 pub mod journal;

@@ -3,7 +3,7 @@
 use dicom_dictionary_std::{tags, uids};
 use jiff::Timestamp;
 
-use super::element::Set;
+use super::element::{Set, of_dicos};
 use super::{Inspection, NotWritten, Reference, Series, Written, common, uid};
 
 /// Which part of the spectrum a view was taken with.
@@ -100,9 +100,13 @@ pub fn write(inspection: &Inspection, projection: &Projection<'_>) -> Result<Wri
 fn acquisition(set: &mut Set, projection: &Projection<'_>) -> Result<(), NotWritten> {
     set.texts(tags::IMAGE_TYPE, &["ORIGINAL", projection.energy.word()])?;
     set.text(tags::PRESENTATION_INTENT_TYPE, "FOR PROCESSING")?;
-    set.unknown(tags::KVP)?;
-    set.unknown(tags::X_RAY_TUBE_CURRENT_INU_A)?;
+    // The standard wants numbers, and no machine has told the lane any: 0 can be none that was measured.
+    set.text(tags::KVP, "0")?;
+    set.text(tags::X_RAY_TUBE_CURRENT_INU_A, "0")?;
+    set.floats(of_dicos::EFFECTIVE_ENERGY, vec![0.0])?;
     set.unknown(tags::DETECTOR_TYPE)?;
+    set.text(of_dicos::COORDINATE_SYSTEM, "LHS")?;
+    set.text(of_dicos::IMAGE_ORIGIN, "MACHINE")?;
     set.items(tags::ACQUISITION_CONTEXT_SEQUENCE, Vec::new())?;
     // The picture's own directions: along the belt, and down the detector.
     set.texts(tags::IMAGE_POSITION_PATIENT, &["0", "0", "0"])?;

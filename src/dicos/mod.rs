@@ -5,9 +5,9 @@
 //!  Inspection + Projection ──image::write──► DX for processing: the samples as measured, one file a view and energy
 //!  Inspection + Report ─────report::write──► TDR: OPERATOR, one a desk; AGGREGATE, what all of them come to
 //! ```
-//! Only attributes and object classes that the DICOM registry (PS3.6) lists are written: [`element`] takes every value
-//! representation from there and refuses a tag that it does not know. What nobody told the lane (tube voltage and current)
-//! is present and empty, never invented.
+//! Only registered attributes are written: [`element`] takes every value representation from the DICOM registry (PS3.6), and
+//! from a list of the seven that DICOS has otherwise or alone, and refuses a tag of neither. What nobody told the lane (calibration, tube
+//! voltage and current) is empty, or 0 where the standard wants a number; it is never invented.
 
 mod element;
 mod image;
@@ -125,6 +125,8 @@ fn common(set: &mut Set, inspection: &Inspection, series: &Series<'_>) -> Result
     set.text(tags::MANUFACTURER_MODEL_NAME, series.device)?;
     set.text(tags::DEVICE_SERIAL_NUMBER, "unknown")?;
     set.text(tags::SOFTWARE_VERSIONS, env!("CARGO_PKG_VERSION"))?;
+    set.unknown(tags::DATE_OF_LAST_CALIBRATION)?;
+    set.unknown(tags::TIME_OF_LAST_CALIBRATION)?;
     set.text(tags::PATIENT_ID, inspection.identity.as_deref().unwrap_or(&inspection.id))?;
     set.text(tags::ISSUER_OF_PATIENT_ID, &inspection.port)?;
     set.text(tags::TYPE_OF_PATIENT_ID, "TEXT")?;

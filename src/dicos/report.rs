@@ -6,7 +6,7 @@
 use dicom_dictionary_std::{tags, uids};
 use jiff::Timestamp;
 
-use super::element::Set;
+use super::element::{Set, of_dicos};
 use super::{Inspection, NotWritten, Reference, Series, Written, common, uid};
 
 /// One report.
@@ -205,6 +205,8 @@ pub fn write(inspection: &Inspection, report: &Report) -> Result<Written, NotWri
     set.unknown(tags::POSITION_REFERENCE_INDICATOR)?;
     set.references(tags::REFERENCED_STUDY_SEQUENCE, &report.images)?;
     set.text(tags::ADDITIONAL_SCREENING_PERFORMED, "NO")?;
+    // Regions are in pixels of the image.
+    set.double(of_dicos::IMAGE_SCALE, 1.0)?;
     maker(&mut set, report)?;
     decision(&mut set, report)?;
     Ok(Written { bytes: set.file(&reference)?, reference })
@@ -248,9 +250,7 @@ fn decision(set: &mut Set, report: &Report) -> Result<(), NotWritten> {
     if let Some(abort) = report.abort {
         set.text(tags::ABORT_REASON, abort.word())?;
     }
-    // The standard asks for more than nothing.
-    let took = report.decided.duration_since(report.asked).as_millis().max(1);
-    set.floats(tags::TOTAL_PROCESSING_TIME, vec![took as f32])?;
+    set.floats(tags::TOTAL_PROCESSING_TIME, vec![took(report)])?;
     let items = threats(report)?;
     let count = u16::try_from(items.len()).unwrap_or(u16::MAX);
     set.number(tags::NUMBER_OF_TOTAL_OBJECTS, count)?;
@@ -258,15 +258,20 @@ fn decision(set: &mut Set, report: &Report) -> Result<(), NotWritten> {
     set.items(tags::THREAT_SEQUENCE, items)
 }
 
+/// Milliseconds; the standard asks for more than nothing.
+fn took(report: &Report) -> f32 {
+    report.decided.duration_since(report.asked).as_millis().max(1) as f32
+}
+
 /// The objects that may be shown. An alarm has at least one: without any to show, one that says neither where nor how many
 /// there are, so that nothing follows from it about what is sealed.
 fn threats(report: &Report) -> Result<Vec<Set>, NotWritten> {
     if report.objects.is_empty() && report.decision == Decision::Alarm {
         let words = "what was seen, and where, is not in this file";
-        return Ok(vec![threat(1, Category::Other, words, report.decision)?]);
+        return Ok(vec![threat(1, Category::Other, words, report)?]);
     }
     let items = report.objects.iter().zip(1..).map(|(object, id)| {
-        let mut item = threat(id, object.category, &object.words, report.decision)?;
+        let mut item = threat(id, object.category, &object.words, report)?;
         let image = report.images.get(object.image);
         let image = image.ok_or_else(|| NotWritten(format!("object {id} is marked in no image of the report")))?;
         item.items(tags::PTO_REPRESENTATION_SEQUENCE, vec![representation(image, &object.shape)?])?;
@@ -275,12 +280,12 @@ fn threats(report: &Report) -> Result<Vec<Set>, NotWritten> {
     items.collect()
 }
 
-fn threat(id: u16, category: Category, words: &str, decision: Decision) -> Result<Set, NotWritten> {
+fn threat(id: u16, category: Category, words: &str, report: &Report) -> Result<Set, NotWritten> {
     let mut assessment = Set::new();
     assessment.text(tags::THREAT_CATEGORY, category.word())?;
     assessment.text(tags::THREAT_CATEGORY_DESCRIPTION, words)?;
     assessment.text(tags::ATD_ABILITY_ASSESSMENT, "NO_INTERFERENCE")?;
-    let flag = match decision {
+    let flag = match report.decision {
         Decision::Alarm => "THREAT",
         Decision::Clear => "NO_THREAT",
         Decision::Unknown => "UNKNOWN",
@@ -288,6 +293,9 @@ fn threat(id: u16, category: Category, words: &str, decision: Decision) -> Resul
     assessment.text(tags::ATD_ASSESSMENT_FLAG, flag)?;
     let mut item = Set::new();
     item.number(tags::POTENTIAL_THREAT_OBJECT_ID, id)?;
+    item.moment(of_dicos::PROCESSING_START_TIME, report.asked)?;
+    item.moment(of_dicos::PROCESSING_END_TIME, report.decided)?;
+    item.floats(of_dicos::PROCESSING_TIME, vec![took(report)])?;
     item.items(tags::ATD_ASSESSMENT_SEQUENCE, vec![assessment])?;
     Ok(item)
 }

@@ -16,6 +16,9 @@ from pydicom.datadict import dictionary_has_tag
 warnings.simplefilter("error")  # an invalid value of any representation is one
 pydicom.config.settings.reading_validation_mode = pydicom.config.RAISE
 
+# Of DICOS alone, and in no registry of DICOM.
+OF_DICOS = {0x00082108, 0x40101080, 0x40101081, 0x40101082, 0x43000902}
+
 
 def sha256(samples):
     return hashlib.sha256(numpy.ascontiguousarray(samples).astype("<u2").tobytes()).hexdigest()
@@ -34,10 +37,10 @@ def plain(value):
 def by_name(dataset):
     named = {}
     for element in dataset:
-        if not dictionary_has_tag(element.tag):
+        if not dictionary_has_tag(element.tag) and int(element.tag) not in OF_DICOS:
             raise SystemExit(f"{element.tag} is not registered")
         if element.keyword != "PixelData":
-            named[element.keyword] = plain(element.value)
+            named[element.keyword or str(element.tag)] = plain(element.value)
     return named
 
 
@@ -75,7 +78,6 @@ def with_pydicos(path, modality):
             })
         return {
             "read": done, "said": said, "type": report.GetTDRType().name, "decision": report.GetAlarmDecision().name,
-            "abort": report.GetAbortFlag().name, "reason": report.GetAbortReason().name,
             "subject": report.GetOOIID().Get(), "objects": objects,
         }
     image, done, said = read(pyDICOS.DX, path)

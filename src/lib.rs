@@ -3,6 +3,7 @@
 
 #[cfg(feature = "embedded-broker")]
 pub mod broker;
+pub mod bundle;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use portside::dicos::{
-    Abort, Category, Decision, Energy, Inspection, Maker, Object, Operator, Projection, Reference, Report, Shape, Subject,
-    write_image, write_report,
+    Abort, Category, Decision, Energy, Inspection, Maker, Object, Operator, Projection, Reference, Report, Shape,
+    Subject, write_image, write_report,
 };
 use portside::field::decoder::{Bytes, Decoder};
 use portside::field::picture;
@@ -209,5 +209,8 @@ async fn our_own_decoder_takes_the_images_as_it_takes_any_other_machines() {
     let decoder = Decoder::of(env!("CARGO_BIN_EXE_portside").into());
     let picture = decoder.picture(Bytes { file: &file, sidecar: None }).await.unwrap();
     assert_eq!(picture.samples, samples(11));
-    assert_eq!((picture.header.form, picture.header.views[0].energy), (picture::Form::Raw, Some(picture::Energy::High)));
+    assert_eq!(
+        (picture.header.form, picture.header.views[0].energy),
+        (picture::Form::Raw, Some(picture::Energy::High))
+    );
 }

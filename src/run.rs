@@ -118,7 +118,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let (for_control, control_asked) = mpsc::channel(64);
     let (stops_out, stops) = mpsc::channel(64);
     let door = tokio::spawn(door.serve(calls, stops_out, producers.clone()));
-    tokio::spawn(answer_readers(asked, for_control, journal.clone(), config.store.dir.clone()));
+    tokio::spawn(answer_readers(asked, for_control, journal.clone(), config.store.dir.clone(), clock));
 
     let words = words(&config);
     let (outcomes_out, outcomes) = mpsc::unbounded_channel();
@@ -253,13 +253,15 @@ async fn answer_readers(
     control: mpsc::Sender<Asked>,
     journal: Journal,
     dir: PathBuf,
+    clock: Clock,
 ) {
     while let Some(asked) = asked.recv().await {
         match crate::control::call::reads(&asked.call) {
             true => {
                 let (journal, dir) = (journal.clone(), dir.clone());
                 tokio::spawn(async move {
-                    let reply = crate::control::records::answer(asked.call, &journal, &dir).await;
+                    let reply =
+                        crate::control::records::answer(asked.call, asked.uid, &journal, &dir, clock.wall()).await;
                     let _ = asked.answer.send(reply);
                 });
             }

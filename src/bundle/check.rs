@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::manifest::{Entry, FORM, Manifest, NAME, Run};
-use crate::journal::{RECORD_LIMIT, Record, hash, record_belongs_to};
+use crate::journal::{RECORD_LIMIT, Record, Stored, hash, record_belongs_to};
 
 /// Longest manifest.
 const MANIFEST_LIMIT: u64 = 16 << 20;
@@ -70,6 +70,28 @@ pub fn check<R: Read + Seek>(file: R) -> Result<Checked, String> {
     proof.inside(&manifest);
     proof.notes(&manifest);
     Ok(proof.checked)
+}
+
+/// The records of a bundle in the order of their times, as far as they can be read: [`check`] proves them.
+///
+/// # Errors
+/// As [`check`], and when the file cannot be read.
+pub fn records<R: Read + Seek>(file: R) -> Result<Vec<Stored>, String> {
+    let mut zip = ZipArchive::new(file).map_err(|error| format!("it is no ZIP file: {error}"))?;
+    let manifest = manifest(&mut zip)?;
+    let mut found = Vec::new();
+    for entry in manifest.files.iter().filter(|entry| entry.path.starts_with("records/")) {
+        let file = zip.by_name(&entry.path).map_err(|error| format!("{}: {error}", entry.path))?;
+        for line in BufReader::new(file.take(entry.size)).split(b'\n') {
+            let line = line.map_err(|error| format!("{}: {error}", entry.path))?;
+            found.extend(Stored::of_record(&line));
+        }
+    }
+    found.sort_by_cached_key(|stored| {
+        let time = Record::parse(&stored.bytes).ok().map(|record| record.time);
+        (time, stored.stream.clone(), stored.sequence)
+    });
+    Ok(found)
 }
 
 fn manifest<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<Manifest, String> {
@@ -237,6 +259,10 @@ impl Proof {
         }
         for (stream, count) in &manifest.held_back {
             notes.push(format!("{count} records of {stream} were held back because they are sealed"));
+        }
+        for damage in &manifest.damage {
+            notes
+                .push(format!("the journal was damaged when this was exported, and may have had more of it: {damage}"));
         }
         for missing in &manifest.missing {
             notes.push(format!("evidence {} is not in it: {}", missing.sha256, missing.why));

@@ -32,6 +32,9 @@ pub struct Manifest {
     pub held_back: BTreeMap<String, u64>,
     /// Evidence that records name and that is not in it.
     pub missing: Vec<Missing>,
+    /// Places of the journal that could not be read when it was exported: records of the inspection may have been there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<String>,
     /// What became of each picture, and of the reports, in DICOS.
     pub dicos: Vec<Made>,
 }

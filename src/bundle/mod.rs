@@ -20,7 +20,7 @@ use std::fmt;
 
 use crate::field::picture::Picture;
 
-pub use check::{Checked, check};
+pub use check::{Checked, check, records};
 pub use manifest::{FORM, Manifest};
 pub use told::{Told, Wanted};
 pub use write::{Tolerance, write};

@@ -38,6 +38,8 @@ pub struct Told {
     /// What may leave, by stream in order of sequence.
     pub(super) records: BTreeMap<Stream, Vec<Stored>>,
     pub(super) held_back: BTreeMap<String, u64>,
+    /// Places of the journal that could not be read: records of it may have been there.
+    pub(super) damage: Vec<String>,
 }
 
 /// A picture that became evidence.
@@ -113,6 +115,7 @@ impl Told {
             evidence: BTreeMap::new(),
             records: BTreeMap::new(),
             held_back: BTreeMap::new(),
+            damage: Vec::new(),
         };
         for (stored, record) in parsed {
             told.take(stored, &record);
@@ -121,6 +124,12 @@ impl Told {
             records.sort_by_key(|stored| stored.sequence);
         }
         Ok(told)
+    }
+
+    /// The same, beside places of the journal that could not be read.
+    #[must_use]
+    pub fn beside(self, damage: Vec<String>) -> Self {
+        Self { damage, ..self }
     }
 
     fn take(&mut self, stored: &Stored, record: &Record<'_>) {

@@ -32,6 +32,12 @@ pub fn write<W: Write + Seek>(
     tolerance: Tolerance,
     out: W,
 ) -> Result<Manifest, Refusal> {
+    if let (Tolerance::Whole, [first, ..]) = (tolerance, told.damage.as_slice()) {
+        let count = told.damage.len();
+        return Err(Refusal::Evidence(format!(
+            "the journal is damaged in {count} places ({first}), and nobody can tell whether records of this inspection were there"
+        )));
+    }
     let mut pack = Pack { zip: ZipWriter::new(out), files: Vec::new() };
     pack.put("README.txt", readme(told).as_bytes())?;
     let mut streams = BTreeMap::new();
@@ -60,6 +66,7 @@ pub fn write<W: Write + Seek>(
         streams,
         held_back: told.held_back.clone(),
         missing,
+        damage: told.damage.clone(),
         dicos,
     };
     let mut text = serde_json::to_vec_pretty(&manifest).map_err(failed)?;

@@ -110,7 +110,12 @@ impl Control {
             Call::Status => {
                 let _ = asked.answer.send(Reply::Status { status: Box::new(self.whole_status()) });
             }
-            Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify => {
+            Call::Records { .. }
+            | Call::Inspection { .. }
+            | Call::Recent { .. }
+            | Call::Verify
+            | Call::Export { .. }
+            | Call::Evidence { .. } => {
                 let message = "the journal is read without the lane; this call went astray".to_owned();
                 let _ = asked.answer.send(Reply::Failed { message });
             }

@@ -16,7 +16,7 @@ struct Rule {
     reason: &'static str,
 }
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 13] = [
     Rule {
         room: "devices/src/",
         except: &[],
@@ -81,6 +81,26 @@ const RULES: [Rule; 11] = [
         except: &[],
         words: &["tokio", "std::net", "std::fs", "crate::clock", "crate::lane", "crate::control", "crate::cli"],
         reason: "a cause is judged from what was read: pure, so that every wrong wiring is a table in a test",
+    },
+    Rule {
+        room: "src/dicos/",
+        except: &[],
+        words: &[
+            "tokio",
+            "std::fs",
+            "crate::journal",
+            "crate::lane",
+            "crate::control",
+            "crate::field",
+            "crate::bundle",
+        ],
+        reason: "a file format is bytes out of plain structs, so that other programs can be asked about every one of them",
+    },
+    Rule {
+        room: "src/bundle/",
+        except: &[],
+        words: &["tokio", "std::fs", "std::net", "crate::lane", "crate::control", "crate::uplink", "crate::cli"],
+        reason: "a bundle is made of what its caller gives it; it can ask no daemon and open no file",
     },
     Rule {
         room: "src/journal/",

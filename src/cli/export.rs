@@ -80,11 +80,8 @@ fn from_store(args: &ExportArgs, dir: &Path) -> Result<(PathBuf, Manifest), Stri
 
 fn from_daemon(args: &ExportArgs, socket: &SocketArg) -> Result<(PathBuf, Manifest), String> {
     let call = Call::Export { inspection: args.inspection.clone(), open: args.open };
-    let records = match door::ask(socket, &call)? {
-        Reply::Records { records } => records,
-        Reply::Failed { message } => return Err(message),
-        other => return Err(format!("the daemon answered something else: {other:?}")),
-    };
+    let reply = door::ask(socket, &call)?;
+    let Reply::Records { records } = reply else { return Err(otherwise(reply)) };
     let records: Vec<Stored> = records.iter().filter_map(|text| Stored::of_record(text.as_bytes())).collect();
     let inspection = records.first().and_then(belongs_to).ok_or("the daemon answered with no record")?;
     let told = args.told(&inspection, &records)?;
@@ -117,16 +114,22 @@ fn belongs_to(stored: &Stored) -> Option<String> {
     Some(record_belongs_to(&Record::parse(&stored.bytes).ok()?)?.into_owned())
 }
 
+/// What to say of an answer that is not the one that was asked for.
+fn otherwise(reply: Reply) -> String {
+    if let Reply::Failed { message } = reply {
+        return message;
+    }
+    format!("the daemon answered something else: {reply:?}")
+}
+
 /// One evidence file from the daemon, part by part, proved to have its hash.
 fn fetched(socket: &SocketArg, sha256: &str) -> Result<Vec<u8>, String> {
     let mut whole = Vec::new();
     loop {
         let call = Call::Evidence { sha256: sha256.to_owned(), from: whole.len() as u64 };
-        let (size, bytes) = match door::ask(socket, &call)? {
-            Reply::Part { size, bytes } => (size, hex::decode(bytes).map_err(|error| error.to_string())?),
-            Reply::Failed { message } => return Err(message),
-            other => return Err(format!("the daemon answered something else: {other:?}")),
-        };
+        let reply = door::ask(socket, &call)?;
+        let Reply::Part { size, bytes } = reply else { return Err(otherwise(reply)) };
+        let bytes = hex::decode(bytes).map_err(|error| error.to_string())?;
         whole.extend_from_slice(&bytes);
         if bytes.is_empty() || whole.len() as u64 >= size {
             break;
@@ -187,9 +190,8 @@ fn pack(
     let manifest = bundle::write(told, source, tolerance, BufWriter::new(temporary.as_file()))
         .map_err(|refusal| refusal.to_string())?;
     temporary.as_file().sync_all().map_err(refused)?;
-    temporary.persist_noclobber(&path).map_err(|error| match error.error.kind() {
-        io::ErrorKind::AlreadyExists => there(),
-        _ => refused(error.error),
+    temporary.persist_noclobber(&path).map_err(|error| {
+        if error.error.kind() == io::ErrorKind::AlreadyExists { there() } else { refused(error.error) }
     })?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(refused)?;
     Ok((path, manifest))

@@ -213,11 +213,14 @@ fn representation(tag: Tag) -> Result<VR, NotWritten> {
 
 /// Longest text of a representation in characters (PS3.5 6.2).
 const fn longest(vr: VR) -> usize {
-    match vr {
-        VR::SH | VR::CS | VR::DS => 16,
-        VR::ST => 1024,
-        VR::LT => 10_240,
-        _ => 64,
+    if matches!(vr, VR::SH | VR::CS | VR::DS) {
+        16
+    } else if matches!(vr, VR::ST) {
+        1024
+    } else if matches!(vr, VR::LT) {
+        10_240
+    } else {
+        64
     }
 }
 

@@ -14,6 +14,7 @@ use std::process::Output;
 use dicom_object::{InMemDicomObject, from_reader};
 use jiff::Timestamp;
 use portside::journal::{Draft, EvidenceFiles, Identity, Journal, Options, Stream};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use site::portside;
@@ -113,8 +114,9 @@ impl Site {
         if review == Review::Alarm {
             let marks =
                 json!([{ "view": 0, "category": "blade", "shape": "box", "x": 3, "y": 4, "width": 5, "height": 6 }]);
-            let data = json!({ "agency": "ciq", "regions": marks });
-            drafts.push(draft(inspection.clone(), "inspection.examination.opened", BAG, data));
+            let of_desk = json!({ "agency": "ciq", "image": { "id": self.raw, "revision": 1 }, "regions": marks });
+            let data = json!({ "agency": "ciq", "officer": "王", "regions": [of_desk] });
+            drafts.push(draft(inspection.clone(), "inspection.examination.begun", BAG, data));
         }
         let end = json!({ "outcome": "examined", "doubts": [] });
         drafts.push(draft(inspection, "inspection.closed", BAG, end));
@@ -389,6 +391,66 @@ fn list_and_show_read_an_exported_file_as_they_read_a_store() {
     let (bundle, store) = (site.path("bag.zip"), site.store());
     let list = ["list", "--json", "--stream", "inspection", "--inspection", BAG];
     assert_eq!(told(&list, &bundle), told(&list, &store));
+}
+
+/// What the fuzz target begins with.
+fn corpus(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/bundle").join(name)).unwrap()
+}
+
+#[test]
+fn each_way_of_being_wrong_is_named() {
+    for (name, says) in [
+        ("whole.zip", ""),
+        ("evidence_missing.zip", ""),
+        ("record_altered.zip", "`prev` is not the hash of record 1"),
+        ("evidence_gone.zip", "is listed and cannot be read"),
+        ("line_breaks_off.zip", "a line breaks off"),
+        ("compressed.zip", "manifest.json is compressed"),
+        ("other_form.zip", "its form is `portside-bundle/9`"),
+        ("empty.zip", "it is no bundle of an inspection"),
+    ] {
+        let wrong = match portside::bundle::check(Cursor::new(corpus(name))) {
+            Ok(checked) => checked.problems.join("; "),
+            Err(why) => why,
+        };
+        assert!(wrong.contains(says) && wrong.is_empty() == says.is_empty(), "{name}: {wrong}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_bundle_is_proved_or_not_and_never_more_than_that(
+        name in prop::sample::select(vec!["whole.zip", "record_altered.zip", "compressed.zip"]),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        length in any::<prop::sample::Index>(),
+        cut in any::<bool>(),
+    ) {
+        let mut bytes = corpus(name);
+        for (place, byte) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        if cut {
+            bytes.truncate(length.index(bytes.len()));
+        }
+        let _ = portside::bundle::records(Cursor::new(&bytes));
+        if let Ok(checked) = portside::bundle::check(Cursor::new(&bytes)) {
+            prop_assert!(checked.evidence <= checked.files);
+        }
+    }
+
+    #[test]
+    fn no_byte_of_any_file_can_be_changed_unseen(place in any::<prop::sample::Index>(), bit in 0_u8..8) {
+        let mut files = unzip(&corpus("whole.zip"));
+        let names: Vec<String> = files.keys().filter(|name| *name != "manifest.json").cloned().collect();
+        let name = &names[place.index(names.len())];
+        let bytes = files.get_mut(name).unwrap();
+        let at = place.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        let checked = portside::bundle::check(Cursor::new(rezip(&files)));
+        prop_assert!(checked.is_err() || !checked.unwrap().is_clean(), "{name} at {at}");
+    }
 }
 
 #[test]

@@ -32,6 +32,11 @@ fn samples(seed: u16) -> Vec<u8> {
     (0..40 * 30).flat_map(|at: u16| at.wrapping_mul(seed).to_le_bytes()).collect()
 }
 
+/// Samples of 12 bits.
+fn twelve() -> Vec<u8> {
+    samples(3).chunks(2).flat_map(|two| [two[0], two[1] & 0x0f]).collect()
+}
+
 fn projection(samples: &[u8], energy: Energy, view: usize) -> Projection<'_> {
     Projection {
         number: view as u32 + 1,
@@ -95,7 +100,7 @@ fn write_all(dir: &Path) {
     let images = [low.reference.clone(), high.reference.clone()];
     put("dx-high.dcs", &high.bytes);
     put("dx-low.dcs", &low.bytes);
-    let twelve: Vec<u8> = samples(3).chunks(2).flat_map(|two| [two[0], two[1] & 0x0f]).collect();
+    let twelve = twelve();
     let cargo = Inspection { subject: Subject::Cargo, identity: None, ..inspection.clone() };
     let odd = Projection { bits: 12, inverse: true, spacing_um: None, ..projection(&twelve, Energy::Whole, 0) };
     put("dx-cargo.dcs", &write_image(&cargo, &odd).unwrap().bytes);
@@ -132,6 +137,9 @@ fn images_are_read_sample_by_sample_as_they_were_written() {
         assert_eq!((&of["pydicom"]["pixels"], &of["pydicos"]["pixels"]), (&json!(hash), &json!(hash)), "{file}");
         assert_eq!((&of["pydicos"]["read"], &of["pydicos"]["said"]), (&json!(true), &json!("")), "{file}");
     }
+    let twelve = hex::encode(Sha256::digest(twelve()));
+    let cargo = of(&said, "dx-cargo.dcs");
+    assert_eq!((&cargo["pydicom"]["pixels"], &cargo["pydicos"]["pixels"]), (&json!(twelve), &json!(twelve)));
     let low = &of(&said, "dx-low.dcs")["pydicom"]["has"];
     assert_eq!(low["SOPClassUID"], "1.2.840.10008.5.1.4.1.1.501.2.2");
     assert_eq!((&low["ImageType"], &low["OOIType"]), (&json!(["ORIGINAL", "LOW ENERGY"]), &json!("BAGGAGE")));

@@ -60,7 +60,7 @@ impl Told {
         let parts = header.views.iter().zip(picture.samples.chunks_exact(size.max(1)));
         for (place, (view, samples)) in parts.enumerate() {
             let number = u32::try_from(images.len() + 1).unwrap_or(u32::MAX);
-            let energy = energy(view.energy);
+            let energy = energy(view.energy.or_else(|| alone(&pictured.name, header.views.len())));
             let projection = Projection {
                 number,
                 source: &pictured.sha256,
@@ -175,6 +175,11 @@ fn objects(desk: &Desk, images: &[Image]) -> Vec<Object> {
 fn looks(views: &[View], place: usize) -> usize {
     let of = views.get(place).map(|view| view.energy);
     views.iter().take(place).filter(|view| Some(view.energy) == of).count()
+}
+
+/// The energy that a machine says in the name of a file of one view, where it writes each energy into its own.
+fn alone(name: &str, views: usize) -> Option<picture::Energy> {
+    picture::Energy::named(name).filter(|_| views == 1)
 }
 
 const fn energy(energy: Option<picture::Energy>) -> Energy {

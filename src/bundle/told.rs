@@ -50,6 +50,8 @@ pub(super) struct Pictured {
     /// The id under which screens showed it.
     pub(super) image: Option<String>,
     pub(super) device: String,
+    /// What the machine called the file.
+    pub(super) name: String,
     pub(super) raw: bool,
     pub(super) at: Timestamp,
     /// Distance of rows and columns in micrometres.
@@ -65,7 +67,7 @@ pub(super) struct Desk {
     pub(super) verdict: Option<Decision>,
     pub(super) officer: Option<String>,
     pub(super) decided: Timestamp,
-    /// The image that was judged.
+    /// The image that the marks are in.
     pub(super) image: Option<String>,
     /// Marks that are shared.
     pub(super) marks: Vec<Mark>,
@@ -157,7 +159,6 @@ impl Told {
     }
 
     fn learn(&mut self, record: &Record<'_>, data: &Value) {
-        self.learn_marks(data);
         match record.kind.as_str() {
             "inspection.opened" => self.opened = record.time,
             "inspection.identified" => self.identity = text(data, "identity"),
@@ -172,6 +173,7 @@ impl Told {
                 }
             }
             "inspection.verdict.opened" => self.learn_verdict(record.time, data),
+            "inspection.examination.begun" => self.learn_marks(record.time, data),
             // Said of inspections on a belt alone.
             "inspection.scanned" => self.subject = Subject::Baggage,
             "inspection.closed" if data.get("doubts").is_some() => self.subject = Subject::Baggage,
@@ -193,15 +195,19 @@ impl Told {
             desk.decided = time;
         }
         desk.officer = text(data, "officer");
-        desk.image = data["image"]["id"].as_str().map(str::to_owned);
     }
 
-    /// Marks stand in a record of this stream only once they are shared.
-    fn learn_marks(&mut self, data: &Value) {
-        let (Some(agency), Some(marks)) = (text(data, "agency"), data["regions"].as_array()) else { return };
-        let marks: Vec<_> = marks.iter().filter_map(mark).collect();
-        let opened = self.opened;
-        self.desk(&agency, opened).marks = marks;
+    /// What the desks marked, each in the image that it judged, becomes shared when a joint examination begins.
+    fn learn_marks(&mut self, time: Timestamp, data: &Value) {
+        for of_desk in data["regions"].as_array().into_iter().flatten() {
+            let (Some(agency), Some(marks)) = (text(of_desk, "agency"), of_desk["regions"].as_array()) else {
+                continue;
+            };
+            let marks = marks.iter().filter_map(mark).collect();
+            let image = of_desk["image"]["id"].as_str().map(str::to_owned);
+            let desk = self.desk(&agency, time);
+            (desk.marks, desk.image) = (marks, image);
+        }
     }
 
     fn desk(&mut self, agency: &str, time: Timestamp) -> &mut Desk {
@@ -228,30 +234,26 @@ fn pictured(at: Timestamp, data: &Value) -> Option<Pictured> {
         sidecar: text(data, "sidecar"),
         image: text(data, "image"),
         device: text(data, "device").unwrap_or_else(|| "unknown".to_owned()),
+        name: text(data, "name").unwrap_or_default(),
         raw: data["form"] == "raw",
         at,
         spacing_um: number("pitch_um").zip(number("line_um")),
     })
 }
 
-/// A mark as records carry it: the shape beside view and category, or inside `shape`.
+/// A mark as records carry it (docs/records.md).
 fn mark(data: &Value) -> Option<Mark> {
-    let inside = if data["shape"].is_object() { &data["shape"] } else { data };
     let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
-    let shape = match inside["shape"].as_str()? {
+    let shape = match data["shape"].as_str()? {
         "box" => Shape::Box {
-            x: number(&inside["x"])?,
-            y: number(&inside["y"])?,
-            width: number(&inside["width"])?.max(1),
-            height: number(&inside["height"])?.max(1),
+            x: number(&data["x"])?,
+            y: number(&data["y"])?,
+            width: number(&data["width"])?.max(1),
+            height: number(&data["height"])?.max(1),
         },
         "polygon" => {
-            let point = |point: &Value| match point.as_array().map(Vec::as_slice) {
-                Some([x, y]) => number(x).zip(number(y)),
-                Some(_) => None,
-                None => number(&point["x"]).zip(number(&point["y"])),
-            };
-            let points: Option<Vec<_>> = inside["points"].as_array()?.iter().map(point).collect();
+            let point = |point: &Value| number(&point[0]).zip(number(&point[1]));
+            let points: Option<Vec<_>> = data["points"].as_array()?.iter().map(point).collect();
             Shape::Polygon { points: points.filter(|points| points.len() >= 3)? }
         }
         _ => return None,

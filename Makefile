@@ -25,6 +25,8 @@ TEST_PACKAGES += strace
 TEST_PACKAGES += systemd
 # the kill that the unit's reload calls; a bare Debian has none
 TEST_PACKAGES += procps
+# dcmdump, an independent reader of the DICOS files that a lane writes
+TEST_PACKAGES += dcmtk
 
 # For portside-vision, the only part that needs OpenCV (350 packages and 1.8 GB on a bare Debian 12):
 VISION_PACKAGES := libopencv-dev

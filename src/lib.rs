@@ -3,12 +3,14 @@
 
 #[cfg(feature = "embedded-broker")]
 pub mod broker;
+pub mod bundle;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
 pub mod demo;
 pub mod diagnose;
+pub mod dicos;
 pub mod field;
 pub mod image;
 pub mod journal;

@@ -25,7 +25,7 @@ use crate::control::portals::Portals;
 use crate::control::roles::Roles;
 use crate::control::scribe::{Scribe, Unkept};
 use crate::control::snapshots::Snapshots;
-use crate::control::socket::{Asked, Door};
+use crate::control::socket::{Asked, Caller, Door};
 use crate::control::status::{LaneWords, Status};
 use crate::control::tally::Tally;
 use crate::control::{Control, Parts};
@@ -137,7 +137,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let door = tokio::spawn(door.serve(calls, stops_out, producers.clone()));
     let people = open_people(&config, &journal, clock).await?;
     tokio::spawn(people.clone().keep_time(producers.clone()));
-    tokio::spawn(answer_readers(asked, for_control, journal.clone(), people, config.store.dir.clone()));
+    tokio::spawn(answer_readers(asked, for_control, journal.clone(), people, config.store.dir.clone(), clock));
 
     let words = words(&config);
     let (outcomes_out, outcomes) = mpsc::unbounded_channel();
@@ -296,20 +296,23 @@ async fn answer_readers(
     journal: Journal,
     people: People,
     dir: PathBuf,
+    clock: Clock,
 ) {
     while let Some(asked) = asked.recv().await {
-        let Asked { call, uid, answer } = asked;
-        if let Call::User { act } = call {
-            let people = people.clone();
+        let Asked { call, caller, answer } = asked;
+        // Screens ask for neither: users and bundles are the shell's alone.
+        let uid = caller.uid().unwrap_or(u32::MAX);
+        if let (Call::User { act }, Caller::Shell(uid)) = (&call, caller) {
+            let (people, act) = (people.clone(), act.clone());
             tokio::spawn(async move {
                 let _ = answer.send(people.administer(act, uid).await.into());
             });
         } else if crate::control::call::reads(&call) {
             let (journal, dir) = (journal.clone(), dir.clone());
             tokio::spawn(async move {
-                let _ = answer.send(crate::control::records::answer(call, &journal, &dir).await);
+                let _ = answer.send(crate::control::records::answer(call, uid, &journal, &dir, clock.wall()).await);
             });
-        } else if control.send(Asked { call, uid, answer }).await.is_err() {
+        } else if control.send(Asked { call, caller, answer }).await.is_err() {
             return;
         }
     }

@@ -265,11 +265,29 @@ async fn a_released_bag_leaves_an_alarmed_one_is_examined_and_one_that_nobody_re
     let hold = ["hold", "lift", alarmed.as_str(), "--agency", "ciq", "--officer", "somebody", "--reason", "examined"];
     site.daemon.done(&hold);
     assert_eq!(site.closed(&alarmed), "examined");
+    exported_from_the_daemon(&site, dir.path(), &alarmed, &unreviewed);
 
     assert!(site.daemon.done(&["status"]).contains("examination: held"), "{}", site.daemon.done(&["status"]));
     assert_eq!(site.served.with(|site, now| site.at(now).struck()), 0);
     site.daemon.done(&["journal", "verify"]);
     site.daemon.end();
+}
+
+/// The daemon gives what was closed, its evidence part by part, and puts on record that it did.
+fn exported_from_the_daemon(site: &Site, dir: &Path, closed: &str, open: &str) {
+    let file = dir.join("case.zip");
+    let told = site.daemon.done(&["journal", "export", closed, "-o", file.to_str().unwrap()]);
+    assert!(told.contains("evidence") && !told.contains("missing"), "{told}");
+    assert!(site::portside().args(["journal", "verify"]).arg(&file).status().unwrap().success());
+    let again = dir.join("again.zip");
+    site.daemon.done(&["journal", "export", closed, "-o", again.to_str().unwrap()]);
+    assert_eq!(fs::read(&file).unwrap(), fs::read(&again).unwrap(), "an export is no part of the next one");
+    let exports = site.daemon.done(&["journal", "list", "--stream", "audit", "--json"]);
+    let exports = exports.lines().filter(|line| line.contains("portside.audit.exported") && line.contains(closed));
+    assert_eq!(exports.count(), 2);
+    let refused = site.daemon.call(&["journal", "export", open, "-o", dir.join("open.zip").to_str().unwrap()]);
+    let refused = String::from_utf8(refused.stderr).unwrap();
+    assert!(refused.contains("is not closed yet"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

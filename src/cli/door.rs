@@ -117,7 +117,8 @@ pub(super) fn print(reply: &Reply, json: bool) -> ExitCode {
         | Reply::Points { .. }
         | Reply::Verified { .. }
         | Reply::Users { .. }
-        | Reply::Code { .. } => ExitCode::SUCCESS,
+        | Reply::Code { .. }
+        | Reply::Part { .. } => ExitCode::SUCCESS,
         Reply::Records { records } => {
             if !json {
                 let mut out = std::io::stdout().lock();

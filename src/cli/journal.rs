@@ -8,12 +8,13 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::door::{self, SocketArg};
+use super::export::{self, ExportArgs};
 use crate::control::call::{Call, Reply};
 use crate::journal::{
     Detail, Offline, OpenError, Record, Report, Stored, Stream, line, record_belongs_to, story, verify,
 };
 
-/// `portside journal list|show|verify`
+/// `portside journal list|show|verify|export`
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  portside journal list --stream inspection\n  \
     portside journal show 0198c2b0-7b1c\n  portside journal verify /var/lib/portside")]
@@ -30,7 +31,7 @@ pub enum JournalVerb {
     #[command(after_help = "Examples:\n  portside journal list --limit 20\n  \
         portside journal list /var/lib/portside --stream inspection --json")]
     List {
-        /// The journal's directory; without it the running daemon is asked
+        /// The journal's directory, or an exported file; without it the running daemon is asked
         dir: Option<PathBuf>,
         /// One record a line, exact bytes
         #[arg(long)]
@@ -57,11 +58,13 @@ pub enum JournalVerb {
         #[arg(long)]
         why: bool,
     },
-    /// Prove that nothing is missing or altered: frames, records, chains, head file, evidence
+    /// Write everything of one inspection into one ZIP file: records, evidence, DICOS files
+    Export(ExportArgs),
+    /// Prove that nothing is missing or altered: frames, records, chains, head file, evidence; or an exported file
     #[command(after_help = "Exit status 0: whole; 1: not.\n\nExamples:\n  portside journal verify\n  \
-        portside journal verify /var/lib/portside --json")]
+        portside journal verify /var/lib/portside --json\n  portside journal verify 0198c2b0-7b1c.zip")]
     Verify {
-        /// The journal's directory; a running daemon may have it open
+        /// The journal's directory, which a running daemon may have open, or an exported file
         dir: Option<PathBuf>,
         /// One JSON object
         #[arg(long)]
@@ -76,6 +79,7 @@ impl JournalArgs {
             JournalVerb::List { dir, .. } | JournalVerb::Show { dir, .. } | JournalVerb::Verify { dir, .. } => {
                 dir.as_deref()
             }
+            JournalVerb::Export(args) => args.dir(),
         }
     }
 }
@@ -83,6 +87,7 @@ impl JournalArgs {
 /// Carries the verb out on `dir` and writes to `out`; what went wrong goes to stderr.
 pub fn run(args: &JournalArgs, dir: &Path, out: &mut dyn Write) -> ExitCode {
     let dir = &store_in(dir);
+    let json = matches!(args.verb, JournalVerb::Verify { json: true, .. });
     let done = match &args.verb {
         JournalVerb::List { json, stream, inspection, limit, .. } => {
             inspection.as_deref().map(|begins| whole_id(dir, begins)).transpose().and_then(|inspection| {
@@ -94,7 +99,9 @@ pub fn run(args: &JournalArgs, dir: &Path, out: &mut dyn Write) -> ExitCode {
             })
         }
         JournalVerb::Show { inspection, why, .. } => show(dir, inspection, *why, out),
-        JournalVerb::Verify { json, .. } => prove(dir, *json, out),
+        JournalVerb::Verify { .. } if dir.is_file() => return export::prove(dir, json, out),
+        JournalVerb::Verify { .. } => prove(dir, json, out),
+        JournalVerb::Export(args) => return export::of_store(args, dir, out),
     };
     match done {
         Ok(code) => code,
@@ -124,6 +131,7 @@ fn store_in(dir: &Path) -> PathBuf {
 /// Carries the verb out on the journal of the running daemon.
 pub(super) fn ask(args: &JournalArgs, socket: &SocketArg, out: &mut dyn Write) -> ExitCode {
     let call = match &args.verb {
+        JournalVerb::Export(args) => return export::of_daemon(args, socket, out),
         JournalVerb::List { inspection: Some(inspection), .. } | JournalVerb::Show { inspection, .. } => {
             Call::Inspection { inspection: inspection.clone() }
         }
@@ -163,7 +171,7 @@ fn print_answer(out: &mut dyn Write, records: &[String], verb: &JournalVerb) -> 
             let detail = if *why { Detail::Why } else { Detail::Brief };
             write!(out, "{}", story(&id.unwrap_or_default(), &stored, detail))?;
         }
-        JournalVerb::Verify { .. } => {}
+        JournalVerb::Verify { .. } | JournalVerb::Export(_) => {}
     }
     out.flush()?;
     Ok(true)
@@ -217,6 +225,11 @@ fn whole_id(dir: &Path, begins: &str) -> Result<String, Failure> {
 }
 
 fn each(dir: &Path, filter: &Filter<'_>, visit: &mut dyn FnMut(Stored)) -> Result<(), Failure> {
+    if dir.is_file() {
+        let records = export::records(dir).map_err(Failure::Asked)?;
+        records.into_iter().filter(|stored| filter.takes(stored)).for_each(visit);
+        return Ok(());
+    }
     let journal = Offline::open(dir).map_err(Failure::Journal)?;
     let mut taken = |stored: Stored| {
         if filter.takes(&stored) {

@@ -7,6 +7,7 @@ mod decode;
 mod demo;
 mod door;
 mod examine;
+pub mod export;
 pub mod init;
 pub mod journal;
 pub mod online;

@@ -128,7 +128,8 @@ fn text(reply: &Reply) -> String {
         | Reply::Status { .. }
         | Reply::Points { .. }
         | Reply::Records { .. }
-        | Reply::Verified { .. } => String::new(),
+        | Reply::Verified { .. }
+        | Reply::Part { .. } => String::new(),
     }
 }
 

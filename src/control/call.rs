@@ -71,13 +71,32 @@ pub enum Call {
         /// What.
         act: UserAct,
     },
+    /// All records of one inspection, to leave the lane in a bundle; that they do is on record first.
+    Export {
+        /// Inspection id, or the beginning of one.
+        inspection: String,
+        /// Also when it is not closed.
+        open: bool,
+    },
+    /// A part of an evidence file.
+    Evidence {
+        /// Its name.
+        sha256: String,
+        /// First byte.
+        from: u64,
+    },
 }
 
-/// True for calls that read the journal alone and need no word with the lane.
+/// True for calls that need the journal alone and no word with the lane.
 pub const fn reads(call: &Call) -> bool {
     match call {
         Call::Act { .. } | Call::Status | Call::Points { .. } | Call::WritePoint { .. } | Call::User { .. } => false,
-        Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify => true,
+        Call::Records { .. }
+        | Call::Inspection { .. }
+        | Call::Recent { .. }
+        | Call::Verify
+        | Call::Export { .. }
+        | Call::Evidence { .. } => true,
     }
 }
 
@@ -219,6 +238,13 @@ pub enum Reply {
     Records {
         /// One record a string.
         records: Vec<String>,
+    },
+    /// The answer to [`Call::Evidence`].
+    Part {
+        /// Bytes of the whole file.
+        size: u64,
+        /// Hex; empty at the end.
+        bytes: String,
     },
     /// The answer to [`Call::Verify`].
     Verified {

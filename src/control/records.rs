@@ -1,11 +1,13 @@
-//! Answers to calls that only read the journal: they never disturb the lane.
+//! Answers to calls that need the journal alone: they never disturb the lane.
 
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::call::{Call, Reply};
-use crate::journal::{Journal, Reader, Record, Stored, Stream, verify};
+use crate::bundle::Refusal;
+use crate::journal::{Draft, EvidenceFiles, Journal, Reader, Record, Stored, Stream, verify};
 
 /// Records in one answer at most; whoever wants more asks on from the last one.
 const RECORDS_MAX: usize = 10_000;
@@ -14,14 +16,19 @@ const BYTES_MAX: usize = 16 << 20;
 /// Inspections that are looked through for one whose id begins as asked.
 const INSPECTIONS_MAX: usize = 10_000;
 
-/// Answers `call`; the store lies in `dir`.
-pub async fn answer(call: Call, journal: &Journal, dir: &Path) -> Reply {
+/// Bytes of evidence in one answer at most.
+const PART: u64 = 1 << 20;
+
+/// Answers what the Unix user `uid` asks; the store lies in `dir`.
+pub async fn answer(call: Call, uid: u32, journal: &Journal, dir: &Path, now: Timestamp) -> Reply {
     let reader = journal.reader();
     let answered = match call {
         Call::Records { stream, from, limit } => records(&reader, &stream, from, limit).await,
         Call::Inspection { inspection } => one_inspection(&reader, &inspection).await,
         Call::Recent { stream, limit } => recent(journal, &reader, stream.as_deref(), limit).await,
         Call::Verify => verified(dir).await,
+        Call::Export { inspection, open } => exported(journal, &reader, &inspection, open, uid, now).await,
+        Call::Evidence { sha256, from } => evidence(dir, sha256, from).await,
         Call::Act { .. } | Call::Status | Call::Points { .. } | Call::WritePoint { .. } | Call::User { .. } => {
             Err("this call is for the lane".to_owned())
         }
@@ -37,6 +44,39 @@ async fn records(reader: &Reader, stream: &str, from: u64, limit: usize) -> Resu
 }
 
 async fn one_inspection(reader: &Reader, begins: &str) -> Result<Reply, String> {
+    let (_, found) = of_inspection(reader, begins).await?;
+    texts(found.into_iter().map(|stored| stored.bytes))
+}
+
+/// Nothing leaves before it is on record that it does, and who asked.
+async fn exported(
+    journal: &Journal,
+    reader: &Reader,
+    begins: &str,
+    open: bool,
+    uid: u32,
+    now: Timestamp,
+) -> Result<Reply, String> {
+    let (id, found) = of_inspection(reader, begins).await?;
+    let closed = |stored: &Stored| Record::parse(&stored.bytes).is_ok_and(|record| record.kind == "inspection.closed");
+    let closed = found.iter().any(closed);
+    if !closed && !open {
+        return Err(Refusal::Open { inspection: id }.to_string());
+    }
+    let data = json!({ "inspection": id, "uid": uid, "closed": closed, "records": found.len() });
+    let draft = Draft::new(Stream::Audit, "audit.exported", "lane", now, data);
+    journal.append(&[draft]).await.map_err(|error| format!("the export cannot be put on record: {error}"))?;
+    texts(found.into_iter().map(|stored| stored.bytes))
+}
+
+async fn evidence(dir: &Path, sha256: String, from: u64) -> Result<Reply, String> {
+    let files = EvidenceFiles::read_only(dir);
+    let read = tokio::task::spawn_blocking(move || files.part(&sha256, from, PART)).await;
+    let (bytes, size) = read.map_err(|panic| panic.to_string())?.map_err(|error| error.to_string())?;
+    Ok(Reply::Part { size, bytes: hex::encode(bytes) })
+}
+
+async fn of_inspection(reader: &Reader, begins: &str) -> Result<(String, Vec<Stored>), String> {
     let mut known = reader.inspections(INSPECTIONS_MAX).await.map_err(|error| error.to_string())?;
     known.retain(|id| id.starts_with(begins));
     let id = match known.as_slice() {
@@ -44,8 +84,8 @@ async fn one_inspection(reader: &Reader, begins: &str) -> Result<Reply, String> 
         [] => return Err(format!("no inspection begins with `{begins}`; `portside journal list` names them")),
         many => return Err(format!("{} inspections begin with `{begins}`; write more of the id", many.len())),
     };
-    let found = reader.inspection(id).await.map_err(|error| error.to_string())?;
-    texts(found.into_iter().map(|stored| stored.bytes))
+    let found = reader.inspection(id.clone()).await.map_err(|error| error.to_string())?;
+    Ok((id, found))
 }
 
 /// The newest records of each stream, all streams together in the order of their times.
@@ -89,7 +129,7 @@ async fn verified(dir: &Path) -> Result<Reply, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::{Draft, Identity, Options};
+    use crate::journal::{Identity, Options};
 
     #[tokio::test]
     async fn the_newest_records_stand_in_the_order_of_time_and_not_of_its_letters() {

@@ -208,7 +208,9 @@ impl Hall {
             | Call::Records { .. }
             | Call::Inspection { .. }
             | Call::Recent { .. }
-            | Call::Verify => (&self.lookers, "too many callers look at the lane"),
+            | Call::Verify
+            | Call::Export { .. }
+            | Call::Evidence { .. } => (&self.lookers, "too many callers look at the lane"),
         };
         places.clone().try_acquire_owned().map_err(|_| what)
     }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -148,6 +148,17 @@ impl EvidenceFiles {
             }),
         )?;
         self.same(sha256, found).map(|()| bytes)
+    }
+
+    /// At most `length` bytes of a file from `from` on, and its size. Not proved: whoever has all parts does that.
+    pub fn part(&self, sha256: &str, from: u64, length: u64) -> Result<(Vec<u8>, u64), EvidenceError> {
+        let mut file = self.find(sha256)?;
+        let path = self.path(sha256);
+        let size = io("reading", &path, file.metadata())?.len();
+        io("reading", &path, file.seek(SeekFrom::Start(from)))?;
+        let mut bytes = Vec::new();
+        io("reading", &path, file.take(length).read_to_end(&mut bytes))?;
+        Ok((bytes, size))
     }
 
     /// Proves a file without keeping it in memory.

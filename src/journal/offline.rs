@@ -10,7 +10,7 @@ use super::head::{self, Found};
 use super::identity::{Identity, LaneFile, OpenError, doing};
 use super::reader::Stored;
 use super::recover::stream_of;
-use super::scan::{self, Item, Tail};
+use super::scan::{self, Damage, Item, Tail};
 use super::segment::FIRST;
 
 /// A journal's directory, for reading alone.
@@ -39,13 +39,22 @@ impl Offline {
 
     /// Every readable record, in the order in which they were written. Damaged ones are passed over.
     pub fn each(&self, visit: &mut dyn FnMut(Stored)) -> Result<(), OpenError> {
+        self.each_or_damage(visit, &mut |_| {})
+    }
+
+    /// The same, and every place that cannot be read.
+    pub fn each_or_damage(
+        &self,
+        visit: &mut dyn FnMut(Stored),
+        damaged: &mut dyn FnMut(Damage),
+    ) -> Result<(), OpenError> {
         let walked = self.walk(&mut |item| match item {
             Item::Frame { header, record, .. } => {
                 if let Some(stream) = stream_of(header, record) {
                     visit(Stored { stream, sequence: header.sequence, bytes: Arc::from(record) });
                 }
             }
-            Item::Damage(_) => {}
+            Item::Damage(damage) => damaged(damage),
         });
         walked.map(drop)
     }

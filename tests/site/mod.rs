@@ -61,7 +61,13 @@ pub fn python() -> Option<PathBuf> {
     if python.exists() {
         return Some(python);
     }
-    println!("skipped: there is no Python with the test peers here (make setup, or set PORTSIDE_VENV)");
+    absent("there is no Python with the test peers here (make setup, or set PORTSIDE_VENV)")
+}
+
+/// What a test without its peer comes to: a line that says so, and a failure where every peer must be there (`.ci/run`).
+pub fn absent<T>(why: &str) -> Option<T> {
+    assert!(std::env::var_os("PORTSIDE_PEERS").is_none(), "{why}");
+    println!("skipped: {why}");
     None
 }
 

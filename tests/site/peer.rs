@@ -9,7 +9,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::journal::Record;
-use super::{HANG, ROOT, python};
+use super::{HANG, ROOT, absent, python};
+
+/// DCMTK's reader of DICOM files; `None`, with a line that says so, where it is absent.
+pub fn dcmdump() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|dir| dir.join("dcmdump")).find(|program| program.is_file());
+    found.or_else(|| absent("there is no dcmdump here (apt-get install dcmtk)"))
+}
 
 /// A script of `tests/peers/` as a child that is talked to in lines.
 pub struct Peer {

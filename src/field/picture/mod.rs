@@ -119,6 +119,13 @@ pub enum Energy {
     High,
 }
 
+impl Energy {
+    /// The one that a name has among its words: `scan-0815-low.png`, `energy: high view: 0`.
+    pub fn named(name: &str) -> Option<Self> {
+        tiff::energy(name)
+    }
+}
+
 /// One of the pictures of a file, all of one size: a view, an energy or a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -369,7 +369,7 @@ export const en = {
   'recall.fetch': 'Fetch',
   'recall.coming': 'Coming',
   'recall.number': 'Image {number}',
-  'recall.show': 'Show image {number} of {time}',
+  'recall.show': 'Show image',
 
   'sheet.title': 'Keyboard shortcuts',
   'sheet.about': 'Everything can be done with keys alone.',

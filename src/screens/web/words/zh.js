@@ -369,7 +369,7 @@ export const zh = {
   'recall.fetch': '调取',
   'recall.coming': '调取中',
   'recall.number': '图像 {number}',
-  'recall.show': '查看图像 {number} {time}',
+  'recall.show': '查看图像',
 
   'sheet.title': '快捷键',
   'sheet.about': '所有操作都可以用键盘完成。',

@@ -31,9 +31,8 @@ export function drawRecall(place, desk) {
       return el('button', {
         id: `image-${id}`,
         'aria-pressed': String(picture !== null && (picture === stage.main || picture === stage.compared)),
-        'aria-label': t('recall.show', { number: number ?? '', time: words[0] }),
         onclick: () => desk.recall(id),
-      }, picture && thumbnail(picture), el('span', { class: 'about' }, el('b', {}, desk.subjectOf(id)?.identity ?? t('recall.number', { number: number && number < 2 ** 31 ? number : '' })), el('span', { class: 'mono dim' }, words[0]), el('span', { class: 'dim' }, words[1])));
+      }, picture && thumbnail(picture), el('span', { class: 'about' }, el('span', { class: 'unseen' }, t('recall.show')), el('b', {}, desk.subjectOf(id)?.identity ?? t('recall.number', { number: number && number < 2 ** 31 ? number : '' })), el('span', { class: 'mono dim' }, words[0]), el('span', { class: 'dim' }, words[1])));
     })),
   );
 }

@@ -8,7 +8,9 @@
 
 pub mod beam;
 pub mod files;
+pub mod luggage;
 pub mod material;
+pub mod raw;
 pub mod scene;
 
 use beam::{Beam, Pair};

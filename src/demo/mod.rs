@@ -13,6 +13,8 @@ mod attended;
 mod belt;
 mod centre;
 mod daemon;
+mod luggage;
+mod machine;
 mod people;
 mod picture;
 mod pictures;
@@ -112,7 +114,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<Outcome, S
         .map_err(explain("the simulated site cannot be served"))?;
     let broker = start_broker(&options)?;
     write_lane_file(&paths, &broker, &gate, options.once).map_err(explain("the lane file"))?;
-    let belt = belt::build(&belt_paths, &broker, options.once, clock, site_stop.clone())
+    let belt = belt::build(&belt_paths, &broker, &options, clock, site_stop.clone())
         .await
         .map_err(explain("the simulated belt"))?;
     let program = std::env::current_exe().map_err(explain("the program's own path"))?;
@@ -122,7 +124,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<Outcome, S
     let (at_gate, at_belt) = (begin(Lane::Gate, &paths, ROOT)?, begin(Lane::Belt, &belt_paths, belt::ROOT)?);
 
     let centres = [&at_gate, &at_belt].into_iter().flatten().map(|lane| lane.centre.clone()).collect();
-    let sites = Sites { gate: gate.clone(), belt: belt.clone() };
+    let sites = Sites { gate: gate.clone(), belt: belt.belt.clone() };
     let show = Show::start(&options, [&paths, &belt_paths], &broker, centres, sites, clock);
     tokio::spawn(watch_movements(gate.clone(), show.clone(), site_stop.clone()));
     let mut stage = Stage {
@@ -134,7 +136,8 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<Outcome, S
         gate: gate.clone(),
         show: show.clone(),
     };
-    let mut bags = belt::Stage::new(belt, &belt_paths, options.seed, clock, show.clone());
+    let at_the_belt = People::new(belt_paths.socket(), show.clone());
+    let mut bags = belt::Stage::new(belt, at_the_belt, &options, clock, show.clone());
     let mut outcome = Outcome::default();
     let (vehicles, bags) = tokio::join!(
         async { if options.plays(Lane::Gate) { stage.play(&options, &stop).await } else { Vec::new() } },

@@ -174,7 +174,7 @@ fn head(options: &Options, [gate, belt]: [&Paths; 2], broker: &str, sites: &Site
             format!("A simulated baggage lane, with state in {}", belt.dir.display()),
             format!("  broker      {broker}, topics under {}/#", super::belt::ROOT),
             format!("  devices     Modbus TCP at {}: X-ray machine, light barriers, diverter", sites.belt.address()),
-            format!("  X-ray       TIFF, raw and JPEG files dropped into {}", belt.pictures().display()),
+            "  X-ray       lines of a simulated detector over TCP while the belt moves, two energies".to_owned(),
         ]);
     }
     let paths = if options.plays(Lane::Gate) { gate } else { belt };

@@ -2,6 +2,8 @@
 //!
 //! The belt's encoder triggers the lines, as in machines whose belt may stop under a bag: no way, no line.
 
+mod wire;
+
 use std::collections::BTreeMap;
 
 use portside_devices::simulate::belt::{Bag, Belt};
@@ -10,6 +12,8 @@ use super::phantom::Exposure;
 use super::phantom::luggage::Contents;
 use super::phantom::raw::Sensor;
 use super::phantom::scene::Scene;
+
+pub use wire::{Calibrate, LineSender};
 
 /// Part of a picture that is air before and behind a suitcase, as [`Scene::suitcase`] packs it.
 const MARGIN: f64 = 0.05;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use serde_json::json;
 
-use crate::config::{self, Checked, Config, Connection, Ink, Report, Security, codes};
+use crate::config::{self, Checked, Config, Connection, Ink, OnLines, Report, Security, codes};
 use crate::lane::DeskRole;
 
 /// Says everything that is wrong with a lane file and its profiles, or what the lane will do.
@@ -153,6 +153,14 @@ fn counts(report: &Report) -> String {
     }
 }
 
+/// What a detector sends, in a few words.
+fn sends(lines: &OnLines) -> String {
+    let Some(detector) = &lines.profile.detector else { return "no lines".to_owned() };
+    let energies = if detector.energies == 2 { "two energies" } else { "one energy" };
+    let views = if detector.views == 1 { String::new() } else { format!(", {} views", detector.views) };
+    format!("{} lines a second of {} elements, {energies}{views}", detector.rate, detector.pixels)
+}
+
 /// What the lane will do, in a few lines.
 fn summary(config: &Config) -> String {
     let lane = &config.lane;
@@ -173,8 +181,14 @@ fn summary(config: &Config) -> String {
                 let every = whole(camera.every);
                 writeln!(text, "  device {}: camera at {}, a frame every {every} ms", device.id, camera.source)
             }
+            Connection::Lines(at) => {
+                writeln!(text, "  device {}: {} at {}, {}", device.id, at.profile.name, at.medium, sends(at))
+            }
             Connection::Folder(dir) => writeln!(text, "  device {}: pictures from {}", device.id, dir.display()),
         };
+        if let (Some(at), Connection::Modbus(_)) = (device.lines(), &device.connection) {
+            let _ = writeln!(text, "    lines: {} at {}, {}", at.profile.name, at.medium, sends(at));
+        }
     }
     for (index, link) in config.links.iter().enumerate() {
         let figures = config.figures(index);

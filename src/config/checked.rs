@@ -159,6 +159,8 @@ pub struct Device {
     pub connection: Connection,
     /// Where the pictures of an X-ray machine arrive that has control points besides.
     pub images: Option<PathBuf>,
+    /// Where its detector sends lines, where it has control points besides.
+    pub lines: Option<OnLines>,
 }
 
 impl Device {
@@ -166,7 +168,7 @@ impl Device {
     pub fn kind(&self) -> Kind {
         match &self.connection {
             Connection::Modbus(device) => device.profile.kind,
-            Connection::Folder(_) => Kind::Xray,
+            Connection::Folder(_) | Connection::Lines(_) => Kind::Xray,
             Connection::Camera(_) => Kind::Camera,
         }
     }
@@ -176,7 +178,16 @@ impl Device {
         match &self.connection {
             Connection::Folder(dir) => Some(dir),
             Connection::Modbus(_) => self.images.as_ref(),
-            Connection::Camera(_) => None,
+            Connection::Camera(_) | Connection::Lines(_) => None,
+        }
+    }
+
+    /// Where it sends lines.
+    pub const fn lines(&self) -> Option<&OnLines> {
+        match &self.connection {
+            Connection::Lines(lines) => Some(lines),
+            Connection::Modbus(_) => self.lines.as_ref(),
+            Connection::Folder(_) | Connection::Camera(_) => None,
         }
     }
 
@@ -184,7 +195,7 @@ impl Device {
     pub const fn modbus(&self) -> Option<&OnModbus> {
         match &self.connection {
             Connection::Modbus(device) => Some(device),
-            Connection::Folder(_) | Connection::Camera(_) => None,
+            Connection::Folder(_) | Connection::Camera(_) | Connection::Lines(_) => None,
         }
     }
 }
@@ -198,6 +209,17 @@ pub enum Connection {
     Folder(PathBuf),
     /// A camera, watched by a process of its own.
     Camera(OnCamera),
+    /// The detector of an X-ray machine, which sends its lines.
+    Lines(OnLines),
+}
+
+/// A detector that sends lines.
+#[derive(Clone, Debug)]
+pub struct OnLines {
+    /// Where it listens: a TCP connection.
+    pub medium: Medium,
+    /// How its lines are framed; a profile with a `detector`.
+    pub profile: Arc<Profile>,
 }
 
 /// A camera.

@@ -161,13 +161,17 @@ table! {
         required kind: DeviceKind, like "\"barrier\"";
         /// The device's name for people; if absent, its id.
         optional name: Text, like "\"栏杆机\"";
-        /// The model, KIND/VENDOR-MODEL: shipped with portside or of the site's own. Not for xray and camera.
+        /// The model, KIND/VENDOR-MODEL: shipped with portside or of the site's own. Not for cameras and folders.
         optional profile: ProfileName, like "\"barrier/generic-relay\"";
-        /// modbus://HOST:PORT/UNIT, modbus://BUS/UNIT on a [bus.NAME], or file:///FOLDER for an X-ray machine that
-        /// drops pictures into a folder.
+        /// modbus://HOST:PORT/UNIT, modbus://BUS/UNIT on a [bus.NAME], file:///FOLDER for an X-ray machine that drops
+        /// pictures into a folder, or tcp://HOST:PORT for one that sends its lines.
         required address: Address, like "\"modbus://10.0.0.20:502/1\"";
         /// file:///FOLDER into which an X-ray machine drops its pictures whose control points are at `address`.
         optional images: Address, like "\"file:///srv/portside/xray\"";
+        /// tcp://HOST:PORT at which the detector of an X-ray machine sends its lines whose control points are at `address`.
+        optional lines: Address, like "\"tcp://10.0.0.40:4500\"";
+        /// How those lines are framed, KIND/VENDOR-MODEL; with `lines`.
+        optional detector: ProfileName, like "\"xray/generic-baggage-lines\"";
         /// How often the fast points are read; if absent, 100 ms. For a camera: how often a frame is taken; if absent, 200 ms.
         optional interval: Span<10, MINUTE>, like "\"100 ms\"";
         /// How long one answer may take; if absent, 250 ms.

@@ -17,8 +17,8 @@ use crate::stream::{Charset, Order};
 const U32: RangeInclusive<i128> = 0..=0xFFFF_FFFF;
 const AROUND: RangeInclusive<i128> = 0..=AROUND_MAX as i128;
 const SILENCE: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(60);
-/// Lines that are averaged at most.
-const AVERAGED: RangeInclusive<i128> = 1..=4_096;
+/// Lines that are averaged: with fewer the noise of the calibration stands in every image.
+const AVERAGED: RangeInclusive<i128> = 8..=4_096;
 
 /// How many bytes a field of a header has.
 const SIZES: &[(&str, usize)] = &[("u8", 1), ("u16", 2), ("u24", 3), ("u32", 4)];

@@ -33,9 +33,9 @@ fn calibration() -> Value {
             "lines",
             json!({ "type": "string", "enum": comes, "description": "flagged: frames say of themselves that they are dark or white. first: the first lines of a connection are. done: the detector corrects its lines itself." }),
         ),
-        ("average", integer("flagged: so many lines of each are averaged; 64 unless given.", 1, 4_096)),
-        ("dark", integer("first: so many dark lines.", 1, 4_096)),
-        ("white", integer("first: so many white lines after them.", 1, 4_096)),
+        ("average", integer("flagged: so many lines of each are averaged; 64 unless given.", 8, 4_096)),
+        ("dark", integer("first: so many dark lines.", 8, 4_096)),
+        ("white", integer("first: so many white lines after them.", 8, 4_096)),
         ("air", integer("done: what a sample of air is.", 1, 0xFFFF)),
     ];
     let mut schema = object(&["lines"], named(keys));

@@ -6,6 +6,7 @@ mod camera;
 mod device;
 mod gate;
 mod line;
+mod lines;
 mod radiation;
 mod station;
 mod temperature;

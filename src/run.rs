@@ -127,6 +127,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let scribe = Scribe::start(journal.clone(), seals.clone());
     let (status_out, status) = watch::channel(Arc::new(Status {
         generation: 0,
+        at: clock.moment(),
         words: words.clone(),
         lane: machine.view(),
         devices: devices.views.clone(),

@@ -169,7 +169,7 @@ enum BarrierAct {
 
 /// Runs `portside verdict`.
 pub(super) fn verdict(args: VerdictArgs) -> ExitCode {
-    let act = Act::Judge { inspection: args.inspection.into(), verdict: args.verdict.into() };
+    let act = Act::judge(args.inspection, args.verdict.into());
     send(args.person, act)
 }
 

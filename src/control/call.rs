@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Report;
+use crate::lane::marks::{self, NOTE_MAX};
 use crate::lane::{Act, Officer};
 
 /// One request.
@@ -103,7 +104,16 @@ pub fn readable(call: &Call) -> Result<(), String> {
             bounded("inspection", inspection.as_deref().unwrap_or_default(), WORD_MAX)?;
             bounded("identity", identity, WORD_MAX)
         }
-        Act::Judge { inspection, .. } => bounded("inspection", inspection, WORD_MAX),
+        Act::Judge { inspection, image, regions, note, .. } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            bounded("image", image.as_ref().map_or("", |image| &image.id), WORD_MAX)?;
+            bounded("note", note.as_deref().unwrap_or_default(), NOTE_MAX)?;
+            marks::bounded(regions)
+        }
+        Act::Shown { inspection, image } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            bounded("image", &image.id, WORD_MAX)
+        }
         Act::PlaceHold { inspection, reason } | Act::LiftHold { inspection, reason } => {
             bounded("inspection", inspection, WORD_MAX)?;
             bounded("reason", reason, REASON_MAX)

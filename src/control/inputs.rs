@@ -92,7 +92,7 @@ impl Control {
                 self.tickets += 1;
                 let ticket = self.tickets;
                 self.waiting.insert(ticket, asked.answer);
-                self.audit(&officer, &act, asked.uid);
+                self.audit(&officer, &act, asked.caller.uid());
                 self.step(Happening::Officer { officer, act, ticket });
             }
             Call::Points { device, point } => {
@@ -104,7 +104,7 @@ impl Control {
                 });
             }
             Call::WritePoint { officer, device, point, value } => {
-                let person = super::points::Person { officer, uid: asked.uid };
+                let person = super::points::Person { officer, uid: asked.caller.uid() };
                 self.write_point(&person, &device, &point, &value, asked.answer);
             }
             Call::Status => {
@@ -133,7 +133,7 @@ impl Control {
     }
 
     /// Who asked for what through which Unix user, beside what the lane makes of it. A verdict's value is not named.
-    fn audit(&mut self, officer: &crate::lane::Officer, act: &Act, uid: u32) {
+    fn audit(&mut self, officer: &crate::lane::Officer, act: &Act, uid: Option<u32>) {
         let (verb, inspection) = named(act);
         let data = json!({
             "agency": officer.agency, "officer": officer.name, "uid": uid, "act": verb, "inspection": inspection,
@@ -156,6 +156,7 @@ fn named(act: &Act) -> (&'static str, Option<Arc<str>>) {
     match act {
         Act::Identify { inspection, .. } => ("identify", inspection.clone()),
         Act::Judge { inspection, .. } => ("judge", Some(inspection.clone())),
+        Act::Shown { inspection, .. } => ("shown", Some(inspection.clone())),
         Act::PlaceHold { inspection, .. } => ("place_hold", Some(inspection.clone())),
         Act::LiftHold { inspection, .. } => ("lift_hold", Some(inspection.clone())),
         Act::Temperature { inspection, .. } => ("temperature", Some(inspection.clone())),

@@ -429,6 +429,7 @@ impl Control {
         self.generation += 1;
         let status = Status {
             generation: self.generation,
+            at: self.parts.clock.moment(),
             words: self.parts.words.clone(),
             lane: self.parts.machine.view(),
             devices: self.parts.devices.views.clone(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use portside_devices::moment::Moment;
 use serde::Serialize;
 
 use super::devices::DeviceView;
@@ -35,6 +36,9 @@ pub struct Status {
     /// Which lane this is.
     #[serde(rename = "about")]
     pub words: LaneWords,
+    /// When it was so; the times left in it count from here.
+    #[serde(skip)]
+    pub at: Moment,
     /// The lane.
     pub lane: LaneView,
     /// The devices.

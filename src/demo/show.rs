@@ -220,7 +220,10 @@ fn words(line: Line) -> String {
 fn deed(act: &Act) -> String {
     match act {
         Act::Identify { identity, .. } => format!("identify {identity}"),
-        Act::Judge { inspection, verdict } => format!("judge {inspection} {}", format!("{verdict:?}").to_lowercase()),
+        Act::Judge { inspection, verdict, .. } => {
+            format!("judge {inspection} {}", format!("{verdict:?}").to_lowercase())
+        }
+        Act::Shown { inspection, .. } => format!("shown {inspection}"),
         Act::PlaceHold { inspection, .. } => format!("place_hold {inspection}"),
         Act::LiftHold { inspection, .. } => format!("lift_hold {inspection}"),
         Act::Temperature { inspection, .. } => format!("temperature {inspection}"),

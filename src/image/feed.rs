@@ -34,11 +34,13 @@ pub struct Settings {
     pub frame: usize,
     /// A reader that is behind by more lines than this is given every n-th first.
     pub behind: u32,
+    /// The first image has the number after this one, so that readers of two feeds can tell their images apart.
+    pub numbers_after: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { images: 8, bytes: 96 << 20, frame: 256 << 10, behind: 512 }
+        Self { images: 8, bytes: 96 << 20, frame: 128 << 10, behind: 512, numbers_after: 0 }
     }
 }
 
@@ -173,6 +175,11 @@ impl Feed {
     pub fn watch(&self) -> Watcher {
         let place = Place::new(&self.shelf());
         Watcher { feed: self.clone(), rung: self.bell.subscribe(), place }
+    }
+
+    /// A reader who gets nothing but what it asks for.
+    pub fn watch_wanted(&self) -> Watcher {
+        Watcher { feed: self.clone(), rung: self.bell.subscribe(), place: Place::wanting() }
     }
 
     /// All of an image that is in memory.

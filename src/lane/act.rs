@@ -9,10 +9,11 @@ use super::arm::Withdrawal;
 use super::case::Grounds;
 use super::contacts::Position;
 use super::inspection::{Inspection, Reason, Sameness, Step, Way};
+use super::judgement::Opinion;
 use super::lane::{Lane, License};
 use super::record::person;
 use super::settings::Place;
-use super::{Act, Officer, Order, Refusal, Verdict};
+use super::{Act, ImageRef, Officer, Order, Refusal};
 
 // Asked is never seen: what these say of the barrier is what was ordered.
 const STOP_ORDERED: &str = "stop ordered; the barrier has not confirmed it yet";
@@ -43,7 +44,10 @@ impl Lane {
         }
         match act {
             Act::Identify { inspection, identity } => self.identify(officer, inspection.as_ref(), identity.trim()),
-            Act::Judge { inspection, verdict } => self.give_verdict(officer, &inspection, verdict),
+            Act::Judge { inspection, verdict, image, regions, note } => {
+                self.give_verdict(officer, &inspection, Opinion { verdict, image, regions, note })
+            }
+            Act::Shown { inspection, image } => self.shown(officer, &inspection, &image),
             Act::PlaceHold { inspection, reason } => self.place_hold(officer, &inspection, reason.trim()),
             Act::LiftHold { inspection, reason } => self.lift_hold(officer, &inspection, reason.trim()),
             Act::Temperature { inspection, celsius, instrument } => {
@@ -111,11 +115,18 @@ impl Lane {
         Ok(format!("recorded: {identity}").into())
     }
 
-    fn give_verdict(&mut self, officer: &Officer, asked: &Arc<str>, verdict: Verdict) -> Answer {
-        let blind = self.settings.blind;
+    fn shown(&mut self, officer: &Officer, asked: &Arc<str>, image: &ImageRef) -> Answer {
+        let now = self.now;
+        let entry = self.seen(Some(asked))?.case.shown(officer, image, now)?;
+        entry.into_iter().for_each(|entry| self.inspection_entry(entry));
+        Ok("noted".into())
+    }
+
+    fn give_verdict(&mut self, officer: &Officer, asked: &Arc<str>, opinion: Opinion) -> Answer {
+        let (blind, now) = (self.settings.blind, self.now);
         let inspection = self.seen(Some(asked))?;
         let closed = (!matches!(inspection.step, Step::Reviewing { .. })).then(|| inspection.word());
-        let entry = inspection.case.judge(officer, verdict, blind, closed)?;
+        let entry = inspection.case.judge(officer, opinion, blind, closed, now)?;
         self.inspection_entry(entry);
         Ok("recorded".into())
     }

@@ -394,6 +394,7 @@ impl Interlock {
             Act::ConfirmSubject => self.released = self.remembered.take().or(self.released.take()),
             Act::Identify { .. }
             | Act::Judge { .. }
+            | Act::Shown { .. }
             | Act::PlaceHold { .. }
             | Act::LiftHold { .. }
             | Act::Temperature { .. }

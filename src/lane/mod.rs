@@ -11,8 +11,10 @@ mod event;
 mod fault;
 mod inspection;
 pub mod interlock;
+mod judgement;
 #[allow(clippy::module_inception)] // the machine of the room is the lane itself
 mod lane;
+pub mod marks;
 mod passage;
 pub mod radiation;
 pub mod recall;
@@ -29,6 +31,7 @@ pub use effect::{Effect, Note, Order, SealedVerdict, Secret, Topic};
 pub use event::{Act, ArmContact, Arrival, Contact, Event, Officer, OrderOutcome, Picture, Presence, Verdict};
 pub use interlock::Interlock;
 pub use lane::{Ids, Lane};
+pub use marks::{Category, ImageRef, Region, Shape};
 pub use recall::{Memory, Recalled};
 pub use refusal::Refusal;
 pub use screening::Measurement;

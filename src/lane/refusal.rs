@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::marks::ImageRef;
+
 /// Why an act is refused. `Display` is what an English screen shows, [`Refusal::chinese`] a Chinese one, and
 /// [`Refusal::code`] is what programs and records hold on to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,6 +45,15 @@ pub enum Refusal {
         /// Agency of the desk.
         agency: Arc<str>,
     },
+    /// The verdict speaks of an image that is not the newest one of this inspection.
+    StaleImage {
+        /// The image that the officer saw.
+        asked: ImageRef,
+        /// The newest one; `None` where there is none.
+        newest: Option<ImageRef>,
+    },
+    /// More is marked and written than a sealed verdict holds.
+    TooMuchMarked,
     /// The identity is blank.
     NoIdentity,
     /// The reason is blank, and this act needs one on record.
@@ -139,6 +150,8 @@ impl Refusal {
             Self::NoDesk { .. } => "no_desk",
             Self::WrongStep { .. } => "wrong_step",
             Self::AlreadyJudged { .. } => "already_judged",
+            Self::StaleImage { .. } => "stale_image",
+            Self::TooMuchMarked => "too_much_marked",
             Self::NoIdentity => "no_identity",
             Self::NoReason => "no_reason",
             Self::AlreadyHeld { .. } => "already_held",
@@ -183,6 +196,11 @@ impl Refusal {
             Self::NoDesk { agency } => format!("部门“{agency}”在本工位没有判图屏"),
             Self::WrongStep { step, .. } => format!("当前步骤({step})不能进行此操作"),
             Self::AlreadyJudged { agency } => format!("部门“{agency}”已给出判图结论,结论只能给一次"),
+            Self::StaleImage { newest: Some(newest), .. } => {
+                format!("图像已更新(第 {} 幅,{}),请查看后重新判断", newest.revision, newest.id)
+            }
+            Self::StaleImage { asked, newest: None } => format!("图像 {} 不属于该查验记录,该记录尚无图像", asked.id),
+            Self::TooMuchMarked => "标记和备注过多,无法封存;请减少多边形的点数或缩短备注".into(),
             Self::NoIdentity => "请输入车牌或其他号码".into(),
             Self::NoReason => "请填写理由,理由将写入记录".into(),
             Self::AlreadyHeld { agency } => format!("部门“{agency}”已拦截该对象"),
@@ -236,6 +254,17 @@ impl fmt::Display for Refusal {
                     "{agency} has given its verdict, and a verdict is given once; place a hold to stop the subject"
                 )
             }
+            Self::StaleImage { newest: Some(newest), .. } => write!(
+                f,
+                "there is another image since: {} (number {}); look at it and judge again",
+                newest.id, newest.revision
+            ),
+            Self::StaleImage { asked, newest: None } => {
+                write!(f, "image {} is none of this inspection, which has no image yet; look again", asked.id)
+            }
+            Self::TooMuchMarked => f.write_str(
+                "more is marked and written than a sealed verdict holds; use fewer corners, or write a shorter note",
+            ),
             Self::NoIdentity => f.write_str("the identity is empty; type the licence plate or other number"),
             Self::NoReason => f.write_str("a reason is needed, it goes on record"),
             Self::AlreadyHeld { agency } => write!(f, "{agency} holds this subject already"),

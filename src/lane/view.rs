@@ -12,7 +12,7 @@ use super::inspection::{Inspection, Reason, Sameness, Step, Way};
 use super::lane::{Lane, License, ms};
 use super::review::{self, HoldReason, Standing};
 use super::settings::{DeskRole, Place};
-use super::{Order, Presence};
+use super::{ImageRef, Order, Presence};
 
 /// The lane at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,6 +54,10 @@ pub struct InspectionView {
     pub identity: Option<Arc<str>>,
     /// SHA-256 of each picture, oldest first.
     pub pictures: Vec<Arc<str>>,
+    /// The newest image and how many there are, which a verdict names; `None` before the first.
+    pub image: Option<ImageRef>,
+    /// Ids of all images, oldest first.
+    pub images: Vec<Arc<str>>,
     /// Desks in the order of the lane file.
     pub desks: Vec<DeskView>,
     /// The subject's temperature; `None` where the lane measures none.
@@ -186,6 +190,8 @@ impl Lane {
             reason: inspection.reason.word(),
             identity: inspection.case.identity.clone(),
             pictures: inspection.case.pictures.clone(),
+            image: inspection.case.image(),
+            images: inspection.case.images.clone(),
             desks: desks.collect(),
             temperature: self.temperature_view(inspection),
             radiation: self.radiation_view(inspection),

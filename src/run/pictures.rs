@@ -82,6 +82,7 @@ async fn keep_picture(
     let field::folder::Arrived { device, path, decoded, name, .. } = arrived;
     let picture = Picture {
         sha256: kept.sha256.as_str().into(),
+        image: None,
         media_type: decoded.format.media_type().into(),
         size,
         width: decoded.width,

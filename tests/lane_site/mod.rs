@@ -78,6 +78,7 @@ pub(crate) fn officer(agency: &str) -> Officer {
 pub(crate) fn picture(name: &str) -> Picture {
     Picture {
         sha256: format!("{name:0>64}").into(),
+        image: None,
         media_type: "image/png".into(),
         size: 1_000,
         width: 40,
@@ -311,7 +312,7 @@ impl Site {
 
     pub(crate) fn judge_as(&mut self, agency: &str, verdict: Verdict) -> Result<Arc<str>, Refusal> {
         let inspection = self.id();
-        self.act(agency, Act::Judge { inspection, verdict })
+        self.act(agency, Act::judge(inspection, verdict))
     }
 
     pub(crate) fn identify(&mut self) {

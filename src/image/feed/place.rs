@@ -193,6 +193,11 @@ impl Place {
         Self { link: None, newest, entries: VecDeque::new() }
     }
 
+    /// A reader who gets nothing but what it asks for.
+    pub(super) const fn wanting() -> Self {
+        Self { link: None, newest: u32::MAX, entries: VecDeque::new() }
+    }
+
     /// Gives an image of the shelf once more from its beginning; `false` when it is not there.
     pub(super) fn want(&mut self, shelf: &Shelf, id: &str) -> bool {
         self.adopt(shelf);

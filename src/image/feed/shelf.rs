@@ -80,7 +80,7 @@ pub(super) struct Shelf {
 
 impl Shelf {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, images: VecDeque::new(), begun: 0, bytes: 0, link: false }
+        Self { begun: settings.numbers_after, settings, images: VecDeque::new(), bytes: 0, link: false }
     }
 
     pub(super) fn settings(&self) -> &Settings {

@@ -18,7 +18,8 @@ fn line(view: u8, index: u32) -> Line {
 }
 
 fn feed(images: usize, behind: u32) -> Feed {
-    Feed::new(Settings { images, bytes: 1 << 20, frame: 5 * PIXELS * 2, behind }, Clock::start())
+    let settings = Settings { images, bytes: 1 << 20, frame: 5 * PIXELS * 2, behind, ..Settings::default() };
+    Feed::new(settings, Clock::start())
 }
 
 /// Everything a reader was told, checked as it comes.
@@ -110,6 +111,19 @@ fn who_comes_late_gets_the_image_so_far_and_then_the_stream() {
     seen.all(&mut watcher);
     assert_eq!(seen.of(1, 0), (0..5).collect::<Vec<_>>());
     assert_eq!(seen.ended[&1], (Outcome { lines: 5, ..Outcome::default() }, 0));
+}
+
+#[test]
+fn who_only_asks_gets_what_it_asks_for_and_numbers_of_its_own() {
+    let feed = Feed::new(Settings { numbers_after: 100, ..Settings::default() }, Clock::start());
+    let (mut watcher, mut seen) = (feed.watch_wanted(), Seen::default());
+    whole(&feed, "a", 5);
+    whole(&feed, "b", 5);
+    seen.all(&mut watcher);
+    assert!(seen.begun.is_empty());
+    assert!(watcher.want("a"));
+    seen.all(&mut watcher);
+    assert_eq!((seen.begun.keys().copied().collect::<Vec<_>>(), seen.of(101, 0).len()), (vec![101], 5));
 }
 
 #[test]

@@ -8,8 +8,9 @@ use super::machine::Belt;
 use super::settings::Spot;
 use super::subject::{Side, Stage, Step, Subject};
 use super::travel::Motion;
+use crate::lane::judgement::Opinion;
 use crate::lane::record::person;
-use crate::lane::{Act, Officer, Presence, Refusal, Verdict};
+use crate::lane::{Act, ImageRef, Officer, Presence, Refusal};
 
 /// Characters of an id that are its whole time: nothing else that was opened begins so.
 const WHOLE_TIME: usize = 13;
@@ -30,7 +31,10 @@ impl Belt {
         }
         match act {
             Act::Identify { inspection, identity } => self.identify(officer, inspection.as_deref(), identity.trim()),
-            Act::Judge { inspection, verdict } => self.give_verdict(officer, &inspection, verdict),
+            Act::Judge { inspection, verdict, image, regions, note } => {
+                self.give_verdict(officer, &inspection, Opinion { verdict, image, regions, note })
+            }
+            Act::Shown { inspection, image } => self.shown(officer, &inspection, &image),
             Act::PlaceHold { inspection, reason } => self.place_hold(officer, &inspection, reason.trim()),
             Act::LiftHold { inspection, reason } => self.lift_hold(officer, &inspection, reason.trim()),
             Act::Stop => Ok(self.stop(officer)),
@@ -91,11 +95,19 @@ impl Belt {
         Ok(format!("recorded: {identity}").into())
     }
 
-    fn give_verdict(&mut self, officer: &Officer, asked: &str, verdict: Verdict) -> Answer {
-        let blind = self.settings.blind;
+    fn shown(&mut self, officer: &Officer, asked: &str, image: &ImageRef) -> Answer {
+        let now = self.now;
+        let (id, subject) = self.seen(Some(asked))?;
+        let entry = subject.case.shown(officer, image, now)?;
+        entry.into_iter().for_each(|entry| self.entry(&id, entry));
+        Ok("noted".into())
+    }
+
+    fn give_verdict(&mut self, officer: &Officer, asked: &str, opinion: Opinion) -> Answer {
+        let (blind, now) = (self.settings.blind, self.now);
         let (id, subject) = self.seen(Some(asked))?;
         let closed = (!matches!(subject.step, Step::Reviewing { .. })).then(|| subject.word());
-        let entry = subject.case.judge(officer, verdict, blind, closed)?;
+        let entry = subject.case.judge(officer, opinion, blind, closed, now)?;
         self.entry(&id, entry);
         Ok("recorded".into())
     }

@@ -10,7 +10,7 @@ use super::subject::{Side, Stage, Step, Subject};
 use crate::lane::lane::ms;
 use crate::lane::review::{self, HoldReason, Standing};
 use crate::lane::view::{DeskView, HoldView, Todo, role_word};
-use crate::lane::{Contact, Presence};
+use crate::lane::{Contact, ImageRef, Presence};
 
 use super::event::Wire;
 
@@ -58,6 +58,10 @@ pub struct SubjectView {
     pub identity: Option<Arc<str>>,
     /// SHA-256 of each picture, oldest first.
     pub pictures: Vec<Arc<str>>,
+    /// The newest image and how many there are, which a verdict names; `None` before the first.
+    pub image: Option<ImageRef>,
+    /// Ids of all images, oldest first.
+    pub images: Vec<Arc<str>>,
     /// Desks in the order of the lane file.
     pub desks: Vec<DeskView>,
     /// Standing holds.
@@ -128,6 +132,8 @@ impl Belt {
             doubts: subject.doubts.iter().map(|doubt| doubt.word()).collect(),
             identity: case.identity.clone(),
             pictures: case.pictures.clone(),
+            image: case.image(),
+            images: case.images.clone(),
             desks: desks.collect(),
             holds: holds.collect(),
             left_ms: subject.until().map(|until| ms(until.since(self.now))),

@@ -1,0 +1,339 @@
+//! The WebSocket of one desk: what the daemon tells a page, and the little that a page says on it.
+//!
+//! ```text
+//!  heartbeat ─┐
+//!  status ────┤ choose, most urgent first ──► act: one message at a time, so that a page that takes long is thinned
+//!  page ──────┤                                    by the feed and nobody else waits
+//!  feed ──────┘
+//! ```
+//! The heartbeat runs from the moment the page came, whatever else is sent.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::{Extension, Path, State as Shared};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior, Sleep};
+
+use super::desk::{self, State};
+use super::door::{self, Called};
+use super::listen::Peer;
+use super::{App, Visitor, frame, guard, reply};
+use crate::clock::rfc3339_millis;
+use crate::control::status::Status;
+use crate::image::feed::{News, Watcher};
+use crate::people::{NoEntry, Presence, Standing};
+
+/// A page that hears nothing for three of these says that it is not live.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Lines that come within this time travel together.
+const GATHER: Duration = Duration::from_millis(5);
+/// Samples of a frame that is worth sending by itself, in bytes.
+const WORTH_SENDING: usize = 64 << 10;
+/// Longest message of a page.
+pub(super) const SAID_MAX: usize = 4 << 10;
+/// A page that says more than this between two heartbeats says it in a loop.
+const SAID_OFTEN: u32 = 32;
+
+/// Close codes of our own, which pages know.
+mod code {
+    /// The daemon ends.
+    pub(super) const GOING: u16 = 1001;
+    /// The page said what no page of ours says.
+    pub(super) const NONSENSE: u16 = 1008;
+    /// The session is over.
+    pub(super) const NO_SESSION: u16 = 4401;
+    /// The session is locked.
+    pub(super) const LOCKED: u16 = 4423;
+}
+
+/// What a page says.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Said {
+    /// It asks for an image.
+    Want { image: Arc<str> },
+    /// It drew an image for the first time.
+    Shown { image: Arc<str>, revision: u32 },
+}
+
+/// A state as it is sent.
+#[derive(Serialize)]
+struct Told<'a> {
+    r#type: &'static str,
+    generation: u64,
+    now: String,
+    #[serde(flatten)]
+    state: &'a State,
+}
+
+/// Why the loop woke up.
+enum Woken {
+    Stop,
+    Beat,
+    Status,
+    Said(Option<Result<Message, axum::Error>>),
+    Session,
+    News(News),
+    Old(News),
+}
+
+/// Why a page is let go.
+enum Leave {
+    /// It went by itself.
+    Gone,
+    /// It is told why.
+    Close(u16, &'static str),
+}
+
+impl From<axum::Error> for Leave {
+    fn from(_: axum::Error) -> Self {
+        Self::Gone
+    }
+}
+
+/// Opens the WebSocket of a desk for a person of its agency.
+pub(super) async fn open(
+    Shared(app): Shared<Arc<App>>,
+    Path((station, agency)): Path<(String, String)>,
+    Extension(Called(called)): Extension<Called>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+) -> Response {
+    if let Err(turned) = guard::from_here(&called, &headers) {
+        return turned.into_response();
+    }
+    let visitor = match door::visitor(&app, &headers, Presence::Acts) {
+        Ok(visitor) => visitor,
+        Err(no) => return no.into_response(),
+    };
+    if *station != *app.site.station || app.site.seat(&agency).is_none() {
+        return reply::refused(StatusCode::NOT_FOUND, "no_such_desk", "this station has no such desk");
+    }
+    if *visitor.person.agency != *agency || !visitor.person.role.judges() {
+        return reply::refused(StatusCode::FORBIDDEN, "not_your_desk", "this desk is another agency's");
+    }
+    let (Some(standing), Ok(place)) = (app.people.watch(&visitor.token), app.live.clone().try_acquire_owned()) else {
+        return reply::failed("too many desks look at this station; close one");
+    };
+    match upgrade {
+        Ok(upgrade) => {
+            upgrade.max_message_size(SAID_MAX).max_frame_size(SAID_MAX).on_upgrade(move |socket| async move {
+                serve(socket, visitor, standing, app).await;
+                drop((place, peer.place));
+            })
+        }
+        Err(rejection) => rejection.into_response(),
+    }
+}
+
+/// Serves one desk's page until it goes.
+async fn serve(socket: WebSocket, visitor: Visitor, standing: watch::Receiver<Standing>, app: Arc<App>) {
+    let mut beat = tokio::time::interval(HEARTBEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    beat.reset();
+    let (watcher, old, status) = (app.feed.watch(), app.recalled.watch_wanted(), app.status.clone());
+    let mut page = Page {
+        socket,
+        visitor,
+        standing,
+        app,
+        watcher,
+        old,
+        status,
+        beat,
+        gather: None,
+        told: None,
+        generation: 0,
+        said: 0,
+    };
+    let leave = match page.hello().await {
+        Ok(()) => page.talk().await,
+        Err(leave) => leave,
+    };
+    if let Leave::Close(code, reason) = leave {
+        let close = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        let _ = page.socket.send(Message::Close(Some(close))).await;
+    }
+}
+
+struct Page {
+    socket: WebSocket,
+    visitor: Visitor,
+    standing: watch::Receiver<Standing>,
+    app: Arc<App>,
+    watcher: Watcher,
+    old: Watcher,
+    status: watch::Receiver<Arc<Status>>,
+    beat: Interval,
+    gather: Option<Pin<Box<Sleep>>>,
+    told: Option<State>,
+    generation: u64,
+    said: u32,
+}
+
+impl Page {
+    async fn hello(&mut self) -> Result<(), Leave> {
+        let (site, person) = (&self.app.site, &self.visitor.person);
+        let images = self.app.feed.images();
+        let images: Vec<_> = images
+            .iter()
+            .map(|image| json!({ "image": image.image, "number": image.number, "made": rfc3339_millis(image.made) }))
+            .collect();
+        let hello = json!({
+            "type": "hello", "version": 1, "now": self.now(), "heartbeat_ms": HEARTBEAT.as_secs() * 1000,
+            "station": { "id": site.station }, "images": images, "me": person,
+            "lane": { "port": site.port, "id": site.lane, "name": site.name },
+            "desk": {
+                "agency": person.agency, "name": site.name_of(&person.agency),
+                "role": site.seat(&person.agency).map(|seat| seat.role),
+            },
+        });
+        self.say(&hello).await?;
+        self.state().await
+    }
+
+    async fn talk(&mut self) -> Leave {
+        loop {
+            let woken = self.next().await;
+            if let Err(leave) = self.act(woken).await {
+                return leave;
+            }
+        }
+    }
+
+    /// Waits for whatever comes first. The heartbeat goes before all else, lines after it: there are always more.
+    async fn next(&mut self) -> Woken {
+        let Self { socket, standing, watcher, old, status, beat, gather, app, .. } = self;
+        let gathered = async {
+            if let Some(sleep) = gather {
+                sleep.await;
+                *gather = None;
+            }
+            tokio::select! {
+                biased;
+                news = watcher.next() => Woken::News(news),
+                news = old.next() => Woken::Old(news),
+            }
+        };
+        tokio::select! {
+            biased;
+            () = app.stop.cancelled() => Woken::Stop,
+            _ = beat.tick() => Woken::Beat,
+            Ok(()) = standing.changed() => Woken::Session,
+            Ok(()) = status.changed() => Woken::Status,
+            said = socket.recv() => Woken::Said(said),
+            news = gathered => news,
+        }
+    }
+
+    async fn act(&mut self, woken: Woken) -> Result<(), Leave> {
+        match woken {
+            Woken::Stop => Err(Leave::Close(code::GOING, "the daemon ends")),
+            Woken::Beat => self.beat().await,
+            Woken::Status => self.state().await,
+            Woken::Session => self.session(),
+            Woken::Said(said) => self.said(said).await,
+            Woken::News(news) => self.news(news).await,
+            // The link is the live feed's to tell of.
+            Woken::Old(News::Link { .. }) => Ok(()),
+            Woken::Old(news) => self.news(news).await,
+        }
+    }
+
+    async fn beat(&mut self) -> Result<(), Leave> {
+        self.said = 0;
+        self.session()?;
+        let beat = json!({ "type": "beat", "now": self.now() });
+        self.say(&beat).await
+    }
+
+    /// A session that is over or locked shows nothing any more.
+    fn session(&mut self) -> Result<(), Leave> {
+        self.standing.borrow_and_update();
+        match self.app.people.session(&self.visitor.token, Presence::Watches) {
+            Ok(person) if person == self.visitor.person => Ok(()),
+            Ok(_) | Err(NoEntry::NoSession) => Err(Leave::Close(code::NO_SESSION, "the session is over")),
+            Err(NoEntry::Locked) => Err(Leave::Close(code::LOCKED, "the screen is locked")),
+        }
+    }
+
+    /// Tells the state if it is another one for this desk.
+    async fn state(&mut self) -> Result<(), Leave> {
+        let status = self.status.borrow_and_update().clone();
+        let state = desk::compose(&self.app.site, &status, &self.visitor.person.agency, self.app.clock.moment());
+        if self.told.as_ref() == Some(&state) {
+            return Ok(());
+        }
+        self.generation += 1;
+        let told = Told { r#type: "state", generation: self.generation, now: self.now(), state: &state };
+        let text = serde_json::to_string(&told).unwrap_or_default();
+        self.socket.send(Message::Text(text.into())).await?;
+        self.told = Some(state);
+        Ok(())
+    }
+
+    async fn said(&mut self, said: Option<Result<Message, axum::Error>>) -> Result<(), Leave> {
+        self.said += 1;
+        let text = match said {
+            None | Some(Err(_) | Ok(Message::Close(_))) => return Err(Leave::Gone),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) if self.said <= SAID_OFTEN => return Ok(()),
+            Some(Ok(Message::Text(text))) if self.said <= SAID_OFTEN => text,
+            Some(Ok(_)) => return Err(nonsense()),
+        };
+        match serde_json::from_str(&text).map_err(|_| nonsense())? {
+            Said::Want { image } => self.want(&image).await,
+            Said::Shown { image, revision } => {
+                tracing::debug!(%image, revision, "shown");
+                Ok(())
+            }
+        }
+    }
+
+    /// From memory, else from evidence.
+    async fn want(&mut self, image: &Arc<str>) -> Result<(), Leave> {
+        if self.watcher.want(image) || self.old.want(image) {
+            return Ok(());
+        }
+        self.say(&json!({ "type": "gone", "image": image })).await
+    }
+
+    async fn news(&mut self, news: News) -> Result<(), Leave> {
+        let told = match news {
+            News::Lines(lines) => {
+                let frame = frame::encode(&lines);
+                self.gather = (frame.len() < WORTH_SENDING).then(|| Box::pin(tokio::time::sleep(GATHER)));
+                return Ok(self.socket.send(Message::Binary(frame)).await?);
+            }
+            News::Link { up } => json!({ "type": "link", "up": up }),
+            News::Begin { image, number, format, made } => json!({
+                "type": "image.begin", "image": image, "number": number, "format": &*format,
+                "made": rfc3339_millis(made),
+            }),
+            News::End { image, number, outcome, missing } => json!({
+                "type": "image.end", "image": image, "number": number, "outcome": outcome, "missing": missing,
+            }),
+            News::Gone { image, number } => json!({ "type": "gone", "image": image, "number": number }),
+        };
+        self.say(&told).await
+    }
+
+    async fn say(&mut self, message: &Value) -> Result<(), Leave> {
+        Ok(self.socket.send(Message::Text(message.to_string().into())).await?)
+    }
+
+    fn now(&self) -> String {
+        rfc3339_millis(self.app.clock.wall())
+    }
+}
+
+const fn nonsense() -> Leave {
+    Leave::Close(code::NONSENSE, "this is not what a page of this lane says")
+}

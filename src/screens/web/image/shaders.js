@@ -1,0 +1,130 @@
+// One program draws everything: a tile of lines as a rectangle, its samples windowed, filtered and coloured per pixel of
+// the screen. The samples themselves are never changed.
+
+export const VERTEX = `#version 300 es
+uniform vec4 u_core;      // of the tile: first line, first element, lines, elements, in picture coordinates
+uniform mat3x2 u_screen;  // picture coordinates to clip space
+out vec2 v_point;
+void main() {
+  vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1);
+  v_point = u_core.xy + corner * u_core.zw;
+  gl_Position = vec4(u_screen * vec3(v_point, 1.0), 0.0, 1.0);
+}`;
+
+export const FRAGMENT = `#version 300 es
+precision highp float;
+precision highp int;
+precision highp usampler2D;
+uniform usampler2D u_samples;  // row = line, in it all low samples, then all high ones
+uniform usampler2D u_states;   // of each line, 0 = there is none
+uniform usampler2D u_means;    // of blocks of u_block x u_block samples
+uniform sampler2D u_materials;
+uniform ivec2 u_origin;        // line and element of the texture's first sample
+uniform ivec2 u_size;          // lines and elements in it
+uniform ivec2 u_means_origin;
+uniform ivec2 u_means_size;
+uniform int u_energies;
+uniform int u_block;
+uniform vec2 u_step;           // lines and elements to a pixel of the screen
+uniform bool u_smooth;
+uniform int u_energy;          // 0 both, 1 low, 2 high
+uniform int u_scheme;          // 0 grey, 1 material, 2 hot, 3 rainbow
+uniform int u_only;            // 0 all, 1 organic, 2 inorganic
+uniform bool u_invert;
+uniform float u_edge;
+uniform float u_contrast;
+uniform vec2 u_window;         // centre, width
+uniform float u_air;
+in vec2 v_point;
+out vec4 colour;
+
+vec2 at(ivec2 place) {
+  ivec2 inside = clamp(place - u_origin, ivec2(0), u_size - 1);
+  float low = float(texelFetch(u_samples, inside.yx, 0).r);
+  if (u_energies == 1) return vec2(low) / u_air;
+  return vec2(low, float(texelFetch(u_samples, ivec2(inside.y + u_size.y, inside.x), 0).r)) / u_air;
+}
+
+// Shrunk, a pixel of the screen is the mean of what it covers; enlarged, it lies between its four neighbours.
+vec2 read(vec2 point) {
+  if (u_step.x > 1.01 || u_step.y > 1.01) {
+    ivec2 n = clamp(ivec2(ceil(u_step - 0.01)), ivec2(1), ivec2(4));
+    vec2 sum = vec2(0.0);
+    for (int i = 0; i < n.x; i++) {
+      for (int j = 0; j < n.y; j++) {
+        vec2 part = (vec2(i, j) + 0.5) / vec2(n) - 0.5;
+        sum += at(ivec2(floor(point + part * u_step)));
+      }
+    }
+    return sum / float(n.x * n.y);
+  }
+  if (!u_smooth) return at(ivec2(floor(point)));
+  vec2 from = point - 0.5;
+  ivec2 corner = ivec2(floor(from));
+  vec2 part = from - floor(from);
+  vec2 near = mix(at(corner), at(corner + ivec2(0, 1)), part.y);
+  vec2 far = mix(at(corner + ivec2(1, 0)), at(corner + ivec2(1, 1)), part.y);
+  return mix(near, far, part.x);
+}
+
+float pick(vec2 pair) {
+  return u_energy == 0 ? 0.5 * (pair.x + pair.y) : u_energy == 1 ? pair.x : pair.y;
+}
+
+vec2 mean_at(ivec2 block) {
+  ivec2 inside = clamp(block - u_means_origin, ivec2(0), u_means_size - 1);
+  float low = float(texelFetch(u_means, inside.yx, 0).r);
+  if (u_energies == 1) return vec2(low) / u_air;
+  return vec2(low, float(texelFetch(u_means, ivec2(inside.y + u_means_size.y, inside.x), 0).r)) / u_air;
+}
+
+float surroundings(vec2 point) {
+  vec2 from = point / float(u_block) - 0.5;
+  ivec2 corner = ivec2(floor(from));
+  vec2 part = smoothstep(0.0, 1.0, from - floor(from));
+  vec2 near = mix(mean_at(corner), mean_at(corner + ivec2(0, 1)), part.y);
+  vec2 far = mix(mean_at(corner + ivec2(1, 0)), mean_at(corner + ivec2(1, 1)), part.y);
+  return pick(mix(near, far, part.x));
+}
+
+// Differences to the surroundings grow, those between surroundings shrink, both as absorption (logarithms): what is
+// faint becomes visible in dense and in light parts at once.
+float local_contrast(float value, vec2 point) {
+  float mine = log(max(value, 0.002));
+  float around = log(max(surroundings(point), 0.002));
+  return exp(mix(around, -1.1, 0.55 * u_contrast) + (mine - around) * (1.0 + u_contrast));
+}
+
+float edged(float value, vec2 point) {
+  vec2 reach = max(u_step, vec2(1.0));
+  float around = pick(read(point + vec2(reach.x, 0.0))) + pick(read(point - vec2(reach.x, 0.0)))
+    + pick(read(point + vec2(0.0, reach.y))) + pick(read(point - vec2(0.0, reach.y)));
+  return value + u_edge * (value - 0.25 * around);
+}
+
+vec3 hot(float v) { return clamp(vec3(3.0 * v, 3.0 * v - 1.0, 3.0 * v - 2.0), 0.0, 1.0); }
+
+vec3 rainbow(float v) {
+  vec3 hue = clamp(abs(fract(vec3(0.72 * v) + vec3(0.0, 2.0 / 3.0, 1.0 / 3.0)) * 6.0 - 3.0) - 1.0, 0.0, 1.0);
+  return hue * clamp(4.0 * v + 0.15, 0.0, 1.0);
+}
+
+vec3 material(vec2 pair, float v) {
+  /*MATERIAL*/
+}
+
+void main() {
+  int line = clamp(int(floor(v_point.x)) - u_origin.x, 0, u_size.x - 1);
+  if (texelFetch(u_states, ivec2(0, line), 0).r == 0u) discard;
+  vec2 pair = read(v_point);
+  float value = pick(pair);
+  if (u_contrast > 0.0) value = local_contrast(value, v_point);
+  if (u_edge > 0.0) value = edged(value, v_point);
+  float v = clamp((value - u_window.x) / u_window.y + 0.5, 0.0, 1.0);
+  if (u_invert) v = 1.0 - v;
+  vec3 rgb = vec3(v);
+  if (u_scheme == 1) rgb = material(pair, v);
+  else if (u_scheme == 2) rgb = hot(v);
+  else if (u_scheme == 3) rgb = rainbow(v);
+  colour = vec4(rgb, 1.0);
+}`;

@@ -4,12 +4,15 @@ use tokio::sync::mpsc;
 
 use super::machine::TUNNEL;
 use super::story::{self, Story};
-use crate::simulate::phantom::Exposure;
+use crate::simulate::detector::Subject;
 use crate::simulate::phantom::luggage::Contents;
 use crate::simulate::tunnel::Tunnel;
 
 /// Bags that are packed ahead: each takes seconds to compute and a megabyte or two to keep.
 const AHEAD: usize = 2;
+
+/// Every second place is computed: an unoptimised build keeps up with the belt.
+const GRAIN: u32 = 2;
 
 /// A bag that waits for its turn on the belt.
 pub(super) struct Packed {
@@ -18,7 +21,7 @@ pub(super) struct Packed {
     /// Millimetres.
     pub(super) length: f64,
     /// What the machine will see of it.
-    pub(super) exposure: Exposure,
+    pub(super) exposure: Subject,
 }
 
 /// Bags one after the other, the same for the same seed.
@@ -61,5 +64,5 @@ fn pack(story: Story, dice: &mut fastrand::Rng) -> Packed {
         Story::Alarmed => Contents::Blade,
     };
     let length = 420.0 + 230.0 * dice.f64();
-    Packed { story, length, exposure: Tunnel::expose(TUNNEL, contents, length, dice.u64(..)) }
+    Packed { story, length, exposure: Tunnel::expose(TUNNEL, contents, length, GRAIN, dice.u64(..)) }
 }

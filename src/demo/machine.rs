@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::daemon::Paths;
 use crate::simulate::Served;
-use crate::simulate::phantom::Exposure;
+use crate::simulate::detector::Subject;
 use crate::simulate::tunnel::{LineSender, Tunnel, TunnelSetup};
 
 /// The profile of its detector, for the lane file's `detector`.
@@ -42,7 +42,7 @@ impl Machine {
         std::fs::write(file, PROFILE)?;
         let detector = Profile::parse(PROFILE_NAME, PROFILE).ok().and_then(|profile| profile.detector);
         let detector = detector.ok_or_else(|| std::io::Error::other("its profile is broken"))?;
-        let tunnel = Arc::new(Mutex::new(Tunnel::new(TUNNEL, seed)));
+        let tunnel = Arc::new(Mutex::new(Tunnel::new(TUNNEL, &detector, seed)));
         let calibrated = tunnel.clone();
         let calibrate = Arc::new(move || lock(&calibrated).calibrate(CALIBRATION));
         let sender = LineSender::serve(detector, calibrate, until.clone()).await?;
@@ -57,7 +57,7 @@ impl Machine {
     }
 
     /// From here on it knows what bag `id` of the belt looks like.
-    pub(super) fn pack(&self, id: u64, exposure: Exposure) {
+    pub(super) fn pack(&self, id: u64, exposure: Subject) {
         lock(&self.tunnel).pack(id, exposure);
     }
 

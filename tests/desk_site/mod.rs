@@ -106,9 +106,9 @@ impl DeskSite {
     pub async fn start(dir: &Path, plan: Plan) -> Self {
         let stop = CancellationToken::new();
         let belt = serve(BeltSite::new(BELT), Clock::start(), stop.clone()).await.unwrap();
-        let tunnel = Arc::new(Mutex::new(Tunnel::new(TUNNEL, 11)));
-        let said = Arc::new(Mutex::new(Said::default()));
         let detector = Profile::parse(lane::DETECTOR_NAME, lane::DETECTOR).unwrap().detector.unwrap();
+        let tunnel = Arc::new(Mutex::new(Tunnel::new(TUNNEL, &detector, 11)));
+        let said = Arc::new(Mutex::new(Said::default()));
         let (machine, heard) = (tunnel.clone(), said.clone());
         let calibrate = Arc::new(move || {
             let (dark, white) = machine.lock().unwrap().calibrate(CALIBRATION);
@@ -143,7 +143,7 @@ impl DeskSite {
 
     /// A packed bag is put down at the entry of the belt, which runs from then on.
     pub fn put(&self, contents: Contents, length: f64, seed: u64) -> u64 {
-        let exposure = Tunnel::expose(TUNNEL, contents, length, seed);
+        let exposure = Tunnel::expose(TUNNEL, contents, length, 1, seed);
         self.start_belt();
         let bag = self.belt.with(|site, now| site.at(now).put(-5.0, length));
         self.tunnel.lock().unwrap().pack(bag, exposure);

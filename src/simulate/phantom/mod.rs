@@ -10,7 +10,6 @@ pub mod beam;
 pub mod files;
 pub mod luggage;
 pub mod material;
-pub mod raw;
 pub mod scene;
 
 use beam::{Beam, Pair};

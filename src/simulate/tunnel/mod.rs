@@ -6,11 +6,12 @@ mod wire;
 
 use std::collections::BTreeMap;
 
+use portside_devices::lines::Detector;
 use portside_devices::simulate::belt::{Bag, Belt};
 
-use super::phantom::Exposure;
+use super::detector::{Beam, Panel, Quality, Subject};
+use super::phantom::beam::Pair;
 use super::phantom::luggage::Contents;
-use super::phantom::raw::Sensor;
 use super::phantom::scene::Scene;
 
 pub use wire::{Calibrate, LineSender};
@@ -35,36 +36,40 @@ pub struct TunnelSetup {
 #[derive(Debug)]
 pub struct Tunnel {
     setup: TunnelSetup,
-    sensor: Sensor,
-    bags: BTreeMap<u64, Exposure>,
+    panel: Panel,
+    bags: BTreeMap<u64, Subject>,
     /// How far the belt had run at the last line.
     reached: f64,
 }
 
 impl Tunnel {
-    /// An empty tunnel. The same seed is the same detector.
-    pub fn new(setup: TunnelSetup, seed: u64) -> Self {
-        Self { setup, sensor: Sensor::new(setup.pixels, seed), bags: BTreeMap::new(), reached: 0.0 }
+    /// An empty tunnel under `detector`, which has one view and as many elements as the setup says. The same seed is the
+    /// same detector.
+    pub fn new(setup: TunnelSetup, detector: &Detector, seed: u64) -> Self {
+        let panel = Panel::new(detector, Quality::default(), seed);
+        Self { setup, panel, bags: BTreeMap::new(), reached: 0.0 }
     }
 
-    /// What a bag `length_mm` long looks like to this machine. It takes seconds.
-    pub fn expose(setup: TunnelSetup, contents: Contents, length_mm: f64, seed: u64) -> Exposure {
+    /// What a bag `length_mm` long looks like to this machine, computed on every `grain`-th place. It takes a second or
+    /// more.
+    pub fn expose(setup: TunnelSetup, contents: Contents, length_mm: f64, grain: u32, seed: u64) -> Subject {
         let width = length_mm / (1.0 - 2.0 * MARGIN);
         // At most the length of a belt, in lines.
         let lines = (width / setup.line_mm).round() as u32;
         let aspect = width / (f64::from(setup.pixels) * setup.pitch_mm);
-        Sensor::new(setup.pixels, seed).expose(&Scene::suitcase(contents, aspect, seed), lines, seed)
+        let scene = Scene::suitcase(contents, aspect, seed);
+        Subject::of(&scene, &Pair::baggage(), (lines, setup.pixels), 2, grain)
     }
 
     /// From here on bag `id` of the belt looks like this. A bag that nobody exposed is air.
-    pub fn pack(&mut self, id: u64, exposure: Exposure) {
-        self.bags.insert(id, exposure);
+    pub fn pack(&mut self, id: u64, bag: Subject) {
+        self.bags.insert(id, bag);
     }
 
     /// Dark lines and white ones, as the machine takes them while its belt stands.
     pub fn calibrate(&mut self, lines: u32) -> (Vec<Vec<u16>>, Vec<Vec<u16>>) {
-        let dark = (0..lines).map(|_| self.sensor.dark()).collect();
-        (dark, (0..lines).map(|_| self.sensor.white()).collect())
+        let dark = (0..lines).map(|_| self.panel.say(Beam::Off)).collect();
+        (dark, (0..lines).map(|_| self.panel.say(Beam::Air)).collect())
     }
 
     /// The lines since the last look, each as the detector says it: samples of the softer energy, then of the harder one.
@@ -85,16 +90,13 @@ impl Tunnel {
     fn line(&mut self, bags: &[Bag], ago: f64) -> Vec<u16> {
         let source = self.setup.source_mm;
         let seen = bags.iter().find_map(|bag| {
-            let exposure = self.bags.get(&bag.id)?;
-            let margin = MARGIN * f64::from(exposure.width);
-            let column = ((bag.front - ago - source) / self.setup.line_mm + margin).floor();
-            // Between 0 and a picture's width, of which a u32 keeps every whole number.
-            (0.0..f64::from(exposure.width)).contains(&column).then_some((exposure, column as u32))
+            let subject = self.bags.get(&bag.id)?;
+            let margin = MARGIN * subject.len() as f64;
+            let at = ((bag.front - ago - source) / self.setup.line_mm + margin).floor();
+            // Not below 0, and a line of a bag is far below what an usize holds.
+            (at >= 0.0).then(|| subject.line(at as usize)).flatten()
         });
-        match seen {
-            Some((exposure, column)) => self.sensor.line(exposure, column),
-            None => self.sensor.white(),
-        }
+        self.panel.say(seen.map_or(Beam::Air, Beam::Through))
     }
 }
 
@@ -102,6 +104,7 @@ impl Tunnel {
 mod tests {
     use std::time::Duration;
 
+    use portside_devices::library::Library;
     use portside_devices::simulate::belt::BeltSetup;
 
     use super::*;
@@ -118,11 +121,16 @@ mod tests {
         picture_gap_mm: 60.0,
     };
 
+    fn detector() -> Detector {
+        let shipped = Library::shipped().get("xray/generic-baggage-lines").unwrap().unwrap();
+        Detector { pixels: SETUP.pixels, ..shipped.detector.clone().unwrap() }
+    }
+
     /// Everything that the detector says while a bag of 450 mm rides through, looked at every `step_ms`.
     fn ride(step_ms: u64, stop_at: Option<u64>) -> Vec<Vec<u16>> {
-        let (mut belt, mut tunnel) = (Belt::new(BELT), Tunnel::new(SETUP, 7));
+        let (mut belt, mut tunnel) = (Belt::new(BELT), Tunnel::new(SETUP, &detector(), 7));
         let bag = belt.put(-10.0, 450.0);
-        tunnel.pack(bag, Tunnel::expose(SETUP, Contents::Firearm, 450.0, 3));
+        tunnel.pack(bag, Tunnel::expose(SETUP, Contents::Firearm, 450.0, 1, 3));
         belt.start();
         let mut lines = Vec::new();
         for step in 0..9_000 / step_ms {

@@ -100,6 +100,11 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
+    /// From here on this runs in every page before anything of the page itself.
+    pub fn before_pages(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": script }));
+    }
+
     pub fn open(&self, url: &str) {
         self.command("url", &json!({ "url": url }));
     }
@@ -148,6 +153,13 @@ impl Browser {
         let path = screens().join(format!("{name}.png"));
         fs::write(&path, bytes).unwrap();
         path
+    }
+
+    /// The picture of a part of the window: left, top, width, height. The same pixels give the same bytes.
+    pub fn part(&self, [x, y, width, height]: [f64; 4]) -> Vec<u8> {
+        let clip = json!({ "x": x, "y": y, "width": width, "height": height, "scale": 1 });
+        let answer = self.devtools("Page.captureScreenshot", &json!({ "format": "png", "clip": clip }));
+        decode(answer["data"].as_str().unwrap())
     }
 
     /// What the page wrote to its console since the browser started.

@@ -38,12 +38,15 @@ uniform float u_air;
 in vec2 v_point;
 out vec4 colour;
 
-vec2 at(ivec2 place) {
-  ivec2 inside = clamp(place - u_origin, ivec2(0), u_size - 1);
-  float low = float(texelFetch(u_samples, inside.yx, 0).r);
-  if (u_energies == 1) return vec2(low) / u_air;
-  return vec2(low, float(texelFetch(u_samples, ivec2(inside.y + u_size.y, inside.x), 0).r)) / u_air;
+// Beyond the picture's edge stands the edge.
+uvec2 raw(ivec2 place) {
+  ivec2 inside = clamp(max(place, ivec2(0)) - u_origin, ivec2(0), u_size - 1);
+  uint low = texelFetch(u_samples, inside.yx, 0).r;
+  if (u_energies == 1) return uvec2(low);
+  return uvec2(low, texelFetch(u_samples, ivec2(inside.y + u_size.y, inside.x), 0).r);
 }
+
+vec2 at(ivec2 place) { return vec2(raw(place)) / u_air; }
 
 // Shrunk, a pixel of the screen is the mean of what it covers; enlarged, it lies between its four neighbours.
 vec2 read(vec2 point) {
@@ -109,8 +112,19 @@ vec3 rainbow(float v) {
   return hue * clamp(4.0 * v + 0.15, 0.0, 1.0);
 }
 
-vec3 material(vec2 pair, float v) {
+vec4 class_of(ivec2 place) {
   /*MATERIAL*/
+}
+
+// The class gives the hue, the transmission how light it is. Classes that are left out stay as a pale shadow.
+vec3 material(float v) {
+  if (u_energies == 1) return vec3(v);
+  vec4 found = class_of(ivec2(floor(v_point)));
+  int code = int(found.a * 255.0 + 0.5);
+  bool kept = u_only == 0 || (u_only == 1 && code == 1) || (u_only == 2 && (code == 3 || code == 4));
+  if (!kept) return vec3(u_invert ? 0.25 * v : 0.75 + 0.25 * v);
+  if (code == 0 || code == 4) return vec3(v);
+  return v < 0.5 ? found.rgb * (v * 2.0) : mix(found.rgb, vec3(1.0), v * 2.0 - 1.0);
 }
 
 void main() {
@@ -123,7 +137,7 @@ void main() {
   float v = clamp((value - u_window.x) / u_window.y + 0.5, 0.0, 1.0);
   if (u_invert) v = 1.0 - v;
   vec3 rgb = vec3(v);
-  if (u_scheme == 1) rgb = material(pair, v);
+  if (u_scheme == 1) rgb = material(v);
   else if (u_scheme == 2) rgb = hot(v);
   else if (u_scheme == 3) rgb = rainbow(v);
   colour = vec4(rgb, 1.0);

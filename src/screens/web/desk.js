@@ -1,0 +1,626 @@
+// The desk: what is looked at, what is said of it, and who hears of it. Panels draw; this decides.
+
+import { act, call } from './api.js';
+import { commandOf } from './commands.js';
+import { boxBetween, empty, isEmpty, marked, polygonOf, redone, undone } from './draft.js';
+import { byId, el, fill, say } from './dom.js';
+import { Pointer } from './image/pointer.js';
+import { Stage, extentOf } from './image/stage.js';
+import { drawExamination } from './panels/examination.js';
+import { ask } from './panels/forms.js';
+import { drawHolds, placeHold } from './panels/holds.js';
+import { lockScreen } from './panels/lock.js';
+import { drawNext, stop } from './panels/next.js';
+import { drawMarks } from './panels/marks.js';
+import { drawQueue, tickQueue } from './panels/queue.js';
+import { drawRecall } from './panels/recall.js';
+import { openSheet } from './panels/sheet.js';
+import { openStats } from './panels/stats.js';
+import { drawDesks, drawPapers, drawSubject, shortId, tickSubject } from './panels/subject.js';
+import { drawToolbar } from './panels/toolbar.js';
+import { drawTop, tickTop } from './panels/top.js';
+import { VerdictPanel } from './panels/verdict.js';
+import { WindowBar } from './panels/window-bar.js';
+import { decodeLines, decodeText } from './protocol.js';
+import { Connection } from './socket.js';
+import { Sound } from './sound.js';
+import { Store } from './store.js';
+import { setTheme, theme } from './theme.js';
+import { apply, language, onLanguage, setLanguage, t, timeOfDay, word } from './words.js';
+
+const LETTERS = 'portside.letters';
+const PAN = 60;
+
+export class Desk {
+  constructor() {
+    this.store = new Store();
+    this.sound = new Sound();
+    this.stage = new Stage(byId('stage'), this.store);
+    this.draft = empty();
+    /** Drafts of subjects that somebody turned away from, and what was sealed here. @type {Map<string, import('./draft.js').Draft>} */
+    this.drafts = new Map();
+    /** @type {Map<string, any>} */
+    this.said = new Map();
+    /** The subject somebody chose, if not the one that waits. @type {string | null} */
+    this.chosen = null;
+    this.subjectId = '';
+    /** An image somebody called back, in place of the subject's. @type {string | null} */
+    this.called = null;
+    this.comparing = false;
+    /** The image of the subject that was drawn here, as the daemon is told. @type {string} */
+    this.toldShown = '';
+    /** The newest image of each subject that was looked at, with its revision. @type {Map<string, {id: string, revision: number}>} */
+    this.looked = new Map();
+    this.letters = localStorage.getItem(LETTERS) !== '0';
+    this.locked = false;
+    this.verdict = new VerdictPanel(byId('verdict'), this);
+    this.windowBar = new WindowBar(byId('window-bar'), this);
+    this.pointer = new Pointer(this.stage, {
+      shape: (kind, view, points) => this.shape(kind, view, points),
+      point: (pane, point) => this.windowBar.point(pane, point),
+      mayMark: () => this.mayMark(),
+    });
+    /** @type {Record<string, string>} what each panel showed */
+    this.drawn = {};
+    this.listen();
+    const url = new URL(`${location.pathname.replace(/\/$/, '')}/live`, location.href);
+    url.protocol = url.protocol.replace('http', 'ws');
+    this.connection = new Connection(url.href, {
+      message: (data, at) => this.heard(data, at),
+      live: (live) => this.setLive(live),
+      refused: () => this.who(),
+    });
+    this.draw();
+  }
+
+  listen() {
+    const { store, stage } = this;
+    for (const what of ['hello', 'link', 'gone']) store.on(what, () => this.draw());
+    store.on('state', (before) => this.changedState(before));
+    store.on('begin', (picture) => this.began(picture));
+    store.on('end', (picture) => {
+      this.draw();
+      const flaws = picture.outcome.flaws.map((/** @type {string} */ flaw) => word('flaw', flaw));
+      if (flaws.length > 0) this.told(flaws.join('; '));
+    });
+    stage.addEventListener('picture', () => this.draw());
+    stage.addEventListener('tools', () => {
+      this.draw();
+      this.windowBar.draw();
+    });
+    stage.addEventListener('frame', () => this.framed());
+    onLanguage(() => this.redrawAll());
+    addEventListener('keydown', (event) => this.key(event));
+    addEventListener('theme', () => this.draw());
+    setInterval(() => this.tick(), 500);
+  }
+
+  /** @param {string | ArrayBuffer} data @param {number} at */
+  heard(data, at) {
+    try {
+      if (typeof data === 'string') this.store.take(decodeText(data));
+      else this.store.lines(decodeLines(data), at);
+    } catch (error) {
+      console.warn('a frame of the daemon is not understood:', error);
+    }
+  }
+
+  /** @param {boolean} live */
+  setLive(live) {
+    this.store.live = live;
+    if (live) {
+      this.locked = false;
+      document.getElementById('lock')?.remove();
+    }
+    byId('stage').classList.toggle('dead', !live);
+    byId('stage-dead').hidden = live;
+    const last = this.store.now();
+    fill(byId('stage-dead'), el('div', {}, el('strong', {}, t('top.not_live')), el('span', {}, t('dead.about', { time: last === null ? '–' : timeOfDay(last) }))));
+    say(byId('urgent'), live ? '' : t('dead.said'));
+    if (live) this.told(t('dead.back'));
+    this.redrawAll();
+  }
+
+  /** Why the connection does not come: asks who is here. */
+  async who() {
+    const reply = await call('/api/me');
+    if (reply.code === 'no_session' || reply.status === 401) return this.login();
+    if (reply.body.standing === 'locked') this.lockedNow();
+    return undefined;
+  }
+
+  login() {
+    location.assign(`/login?to=${encodeURIComponent(location.pathname)}`);
+  }
+
+  lockedNow() {
+    this.locked = true;
+    lockScreen(this);
+  }
+
+  unlocked() {
+    this.locked = false;
+    this.connection.retry(0);
+    this.draw();
+  }
+
+  /** The subject on the screen. */
+  get subject() {
+    return this.store.subjects.find((/** @type {any} */ one) => one.id === this.subjectId) ?? null;
+  }
+
+  /** Subjects that wait for this desk. */
+  waiting() {
+    return this.store.subjects.filter((/** @type {any} */ one) => this.store.waits(one) && !this.said.has(one.id));
+  }
+
+  /** Which subject belongs on the screen: the one somebody chose, the one being judged, the first that waits. */
+  pick() {
+    const { subjects } = this.store;
+    const there = (/** @type {string | null} */ id) => subjects.some((/** @type {any} */ one) => one.id === id);
+    if (!there(this.chosen)) this.chosen = null;
+    const waiting = this.waiting();
+    const current = this.subjectId;
+    const busy = there(current) && (waiting.some((/** @type {any} */ one) => one.id === current) || !isEmpty(this.draft));
+    const next = this.chosen ?? (busy ? current : waiting[0]?.id ?? (there(current) ? current : subjects[0]?.id)) ?? '';
+    if (next === current) return;
+    if (!isEmpty(this.draft)) this.drafts.set(current, this.draft);
+    this.draft = this.drafts.get(next) ?? empty();
+    this.subjectId = next;
+    this.called = null;
+    this.stage.overlay.chosen = -1;
+  }
+
+  /** Which image belongs on the screen. */
+  pickImage() {
+    const { store, stage } = this;
+    const { subject } = this;
+    const picture = (/** @type {string | null | undefined} */ id) => (id ? store.pictures.get(id) ?? null : null);
+    if (this.called && !picture(this.called) && !store.wanted.has(this.called)) this.called = null;
+    const wanted = this.called ?? (subject ? this.looked.get(subject.id)?.id ?? subject.image?.id ?? subject.images?.at(-1) : null);
+    if (wanted && !picture(wanted)) this.want(wanted);
+    const busy = subject && (store.waits(subject) && !this.said.has(subject.id));
+    const shown = picture(wanted) ?? (busy && wanted ? null : store.newest);
+    stage.show(this.called || !subject || busy || !store.newest || store.newest.outcome ? shown : store.newest);
+    const sealed = this.sealed();
+    const mine = subject && stage.main && (subject.images ?? []).includes(stage.main.id);
+    stage.overlay.marks = mine ? { regions: sealed ? sealed.regions ?? [] : this.draft.said.regions, sealed: Boolean(sealed) } : { regions: [], sealed: true };
+  }
+
+  /** @param {string} id */
+  want(id) {
+    if (this.store.wanted.has(id) || !this.store.live) return;
+    this.store.wanted.add(id);
+    this.connection.send({ type: 'want', image: id });
+  }
+
+  /** What this desk sealed of the subject, from the daemon or from here while it is on its way. */
+  sealed() {
+    const { subject } = this;
+    if (!subject) return null;
+    return subject.mine?.verdict ? subject.mine : this.said.get(subject.id) ?? null;
+  }
+
+  /** @param {string} inspection @param {any} said */
+  keepSealed(inspection, said) {
+    this.said.set(inspection, said);
+    this.drafts.delete(inspection);
+    if (this.said.size > 100) this.said.delete(/** @type {string} */ (this.said.keys().next().value));
+  }
+
+  /** The image that a verdict would name: the newest one that this desk really shows. */
+  seen() {
+    const { subject, stage } = this;
+    if (!subject?.image) return null;
+    const looked = this.looked.get(subject.id);
+    return looked && stage.main?.id === looked.id ? looked : null;
+  }
+
+  /** A newer image of the subject than the one that is judged. */
+  newer() {
+    const { subject } = this;
+    const looked = subject && this.looked.get(subject.id);
+    return looked && subject.image && subject.image.revision > looked.revision ? subject.image : null;
+  }
+
+  showNewer() {
+    const { subject } = this;
+    if (!subject?.image) return;
+    this.looked.delete(subject.id);
+    this.called = null;
+    this.verdict.refusal = null;
+    this.draw();
+  }
+
+  /** After each frame: an image that was drawn has been shown. */
+  framed() {
+    this.windowBar.frame();
+    const { subject, stage, store } = this;
+    const { main } = stage;
+    if (!subject?.image || !main || main.lines === 0 || !store.live || this.locked || main.id !== subject.image.id) return;
+    const { id, revision } = subject.image;
+    const key = `${subject.id} ${id} ${revision}`;
+    if (this.toldShown === key) return;
+    this.toldShown = key;
+    this.connection.send({ type: 'shown', image: id, revision });
+    if (!this.looked.has(subject.id)) {
+      this.looked.set(subject.id, { id, revision });
+      this.draw();
+    }
+  }
+
+  /** @param {any} before */
+  changedState(before) {
+    const { state } = this.store;
+    const faults = (state.faults ?? []).filter((/** @type {string} */ fault) => !(before?.faults ?? []).includes(fault));
+    const alarms = (/** @type {any} */ of) => (of?.subjects ?? []).reduce((/** @type {number} */ sum, /** @type {any} */ one) =>
+      sum + (one.holds?.length ?? 0) + (one.facts?.radiation === 'alarm' ? 1 : 0) + (one.desks ?? []).filter((/** @type {any} */ desk) => desk.standing === 'alarm').length, 0);
+    if (before && (faults.length > 0 || alarms(state) > alarms(before))) this.sound.play('alarm');
+    for (const fault of before ? faults : []) this.told(word('fault', fault.split(':')[0]));
+    const asked = this.waiting().map((/** @type {any} */ one) => one.id);
+    const old = new Set((before?.subjects ?? []).map((/** @type {any} */ one) => (this.store.waits(one) ? one.id : '')));
+    if (before && asked.some((/** @type {string} */ id) => !old.has(id))) this.told(t('queue.asked', { count: asked.length }));
+    for (const id of [...this.said.keys()]) if (!state.subjects.some((/** @type {any} */ one) => one.id === id)) this.said.delete(id);
+    for (const id of [...this.looked.keys()]) if (!state.subjects.some((/** @type {any} */ one) => one.id === id)) this.looked.delete(id);
+    this.draw();
+  }
+
+  /** @param {import('./image/picture.js').Picture} picture */
+  began(picture) {
+    if (!picture.recalled) {
+      this.sound.play('image');
+      if (this.store.state) this.told(t('stage.begun', { number: picture.number }));
+    }
+    if (this.comparing && this.called === picture.id) this.compareWith(picture.id);
+    this.draw();
+  }
+
+  draw() {
+    this.pick();
+    this.pickImage();
+    const { store, subject, stage } = this;
+    drawTop(this);
+    tickTop(this);
+    const common = [language(), store.live, subject, this.sealed()];
+    this.panel('subject', drawSubject, common);
+    this.panel('next', drawNext, [language(), store.live, store.state?.next]);
+    this.panel('desks', drawDesks, common);
+    this.panel('papers', drawPapers, common);
+    this.panel('holds', drawHolds, common);
+    this.panel('examination', drawExamination, common);
+    this.panel('marks', drawMarks, [...common, this.draft.said.regions, stage.overlay.chosen]);
+    this.panel('queue', drawQueue, [language(), store.subjects, subject?.id, [...this.said.keys()]]);
+    this.panel('recall', drawRecall, [language(), stage.main?.id, stage.compared?.id, [...store.wanted], [...store.pictures.values()].map((picture) => [picture.id, picture.outcome, picture.outcome ? picture.stretched : 0]), store.hello?.images, store.subjects.map((/** @type {any} */ one) => [one.identity, one.images])]);
+    this.panel('rail', drawToolbar, [language(), stage.tools, stage.mode, stage.orientation, stage.compared?.id, stage.main?.format]);
+    this.verdict.draw();
+    this.drawStageWords();
+    stage.redraw();
+  }
+
+  /** Draws a panel where what it shows has changed. @param {string} id @param {(place: HTMLElement, desk: Desk) => void} draw @param {any[]} shown */
+  panel(id, draw, shown) {
+    const key = JSON.stringify(shown);
+    if (this.drawn[id] === key) return;
+    this.drawn[id] = key;
+    draw(byId(id), this);
+  }
+
+  redrawAll() {
+    this.drawn = {};
+    apply();
+    this.draw();
+    this.windowBar.draw();
+  }
+
+  /** What stands on the image area in words: whose image it is, what is wrong with it, a newer one. */
+  drawStageWords() {
+    const { stage, subject } = this;
+    const { main } = stage;
+    const owner = main && this.subjectOf(main.id);
+    fill(byId('stage-head'),
+      main && el('span', { class: 'chip' }, `${owner?.identity ?? t('recall.number', { number: main.number < 2 ** 31 ? main.number : '' })} · ${timeOfDay(main.made)}`),
+      main && !main.outcome && el('span', { class: 'chip' }, t('recall.live')),
+      main && this.called === main.id && el('span', { class: 'chip warn' }, t('stage.earlier')),
+      main && main.format.energies < 2 && el('span', { class: 'chip' }, t('stage.single')),
+      main && !main.format.raw && el('span', { class: 'chip warn' }, t('stage.rendered')),
+      (main?.outcome?.flaws ?? []).map((flaw) => el('span', { class: `chip ${flaw === 'gaps' ? 'warn' : 'bad'}` }, word('flaw', flaw))),
+      main?.outcome && main.outcome.filled > 0 && el('span', { class: 'chip warn' }, t('stage.filled', { count: main.outcome.filled })),
+    );
+    const waits = this.subject?.image && !main;
+    fill(byId('stage-empty'), main ? null : [el('strong', {}, t(waits ? 'stage.loading' : 'stage.empty')), el('span', {}, t(waits ? 'stage.loading_more' : 'stage.empty_more'))]);
+    const newer = this.newer();
+    const away = this.called !== null && subject;
+    fill(byId('stage-offer'),
+      newer && el('div', { class: 'offer' }, el('span', {}, t('stage.newer', { revision: newer.revision })), el('button', { class: 'main', id: 'show-newer', onclick: () => this.showNewer() }, t('stage.show_newer'))),
+      !newer && away && el('div', { class: 'offer' }, el('span', {}, t('stage.away')), el('button', { class: 'main', id: 'show-current', onclick: () => this.run('current') }, t('tool.current'))),
+    );
+  }
+
+  /** @param {string} image */
+  subjectOf(image) {
+    return this.store.subjects.find((/** @type {any} */ one) => (one.images ?? []).includes(image)) ?? null;
+  }
+
+  /** @param {any} subject */
+  nameOf(subject) {
+    return subject?.identity ?? shortId(subject?.id ?? '');
+  }
+
+  /** Images that can be asked for. */
+  recallable() {
+    const told = this.store.hello?.images ?? [];
+    const bound = this.store.subjects.flatMap((/** @type {any} */ one) => (one.images ?? []).map((/** @type {string} */ image) => ({ image })));
+    const all = new Map([...bound, ...told].map((/** @type {any} */ one) => [one.image, one]));
+    return [...all.values()];
+  }
+
+  agencies() {
+    const all = new Map();
+    for (const subject of this.store.subjects) for (const desk of subject.desks ?? []) all.set(desk.agency, desk.name ?? desk.agency);
+    for (const one of this.store.hello?.agencies ?? []) all.set(one.id ?? one.agency, one.name);
+    return [...all].map(([id, name]) => ({ id, name }));
+  }
+
+  tick() {
+    tickTop(this);
+    tickSubject(this);
+    tickQueue(this);
+    const { main } = this.stage;
+    if (main && (!main.outcome || main.stretched > 0)) this.drawn.recall = '';
+    this.panel('recall', drawRecall, [main?.lines]);
+  }
+
+  /** @param {string} id */
+  select(id) {
+    this.chosen = id;
+    this.called = null;
+    this.draw();
+    this.chosen = null;
+  }
+
+  next() {
+    const [first] = this.waiting().filter((/** @type {any} */ one) => one.id !== this.subjectId);
+    if (first) this.select(first.id);
+  }
+
+  /** @param {string} id */
+  recall(id) {
+    if (this.comparing && id !== this.stage.main?.id) {
+      this.compareWith(id);
+      return;
+    }
+    const current = this.subject?.image?.id;
+    this.called = id === current ? null : id;
+    this.wantIfAbsent(id);
+    this.draw();
+  }
+
+  /** @param {string} id */
+  wantIfAbsent(id) {
+    if (!this.store.pictures.has(id)) this.want(id);
+  }
+
+  /** @param {string} id */
+  compareWith(id) {
+    this.wantIfAbsent(id);
+    this.stage.compare(this.store.pictures.get(id) ?? null);
+  }
+
+  mayMark() {
+    const { subject, stage } = this;
+    return Boolean(subject && stage.main && !this.sealed() && (subject.images ?? []).includes(stage.main.id));
+  }
+
+  /** @param {'box' | 'polygon'} kind @param {number} view @param {number[][]} points */
+  shape(kind, view, points) {
+    const { main } = this.stage;
+    if (!main || !this.mayMark()) return;
+    const extent = extentOf(main);
+    const shape = kind === 'box' ? boxBetween(points[0], points[1], extent) : polygonOf(points, extent);
+    if (!shape) return;
+    this.stage.overlay.chosen = this.draft.said.regions.length;
+    this.change(marked(this.draft, { view, category: 'other', ...shape }));
+    this.told(t('marks.added', { number: this.draft.said.regions.length }));
+    document.getElementById(`mark-category-${this.stage.overlay.chosen}`)?.focus();
+  }
+
+  /** @param {number} at */
+  choose(at) {
+    if (this.stage.overlay.chosen === at) return;
+    this.stage.overlay.chosen = at;
+    this.draw();
+  }
+
+  /** @param {import('./draft.js').Draft} draft */
+  change(draft) {
+    if (draft === this.draft) return;
+    this.draft = draft;
+    this.verdict.refusal = null;
+    if (this.stage.overlay.chosen >= draft.said.regions.length) this.stage.overlay.chosen = -1;
+    this.draw();
+  }
+
+  /** @param {import('./api.js').Reply} reply */
+  refused(reply) {
+    if (reply.code === 'no_session') this.login();
+    else if (reply.code === 'session_locked') this.lockedNow();
+    else if (reply.code === 'stale_image') this.draw();
+  }
+
+  /** @param {string} text */
+  told(text) {
+    const polite = byId('polite');
+    polite.textContent = '';
+    setTimeout(() => say(polite, text), 50); // the same words twice are to be heard twice
+  }
+
+  identify() {
+    const inspection = this.subject?.id;
+    ask({
+      title: t('subject.identify_title'),
+      about: t('subject.inspection', { id: shortId(inspection ?? '') }),
+      fields: [{ name: 'identity', label: t('subject.identity'), value: this.subject?.identity ?? '' }],
+      submit: t('form.record'),
+      send: ({ identity }) => act({ verb: 'identify', inspection, identity }),
+    });
+  }
+
+  async handOver() {
+    const reply = await ask({
+      title: t('handover.title'),
+      about: t('handover.about'),
+      fields: [
+        { name: 'name', label: t('login.name'), autocomplete: 'username' },
+        { name: 'password', label: t('login.password'), kind: 'password', autocomplete: 'current-password' },
+      ],
+      submit: t('handover.submit'),
+      send: ({ name, password }) => call('/api/hand-over', { name, password }),
+    });
+    if (reply) location.reload();
+  }
+
+  async logout() {
+    await call('/api/logout', {});
+    location.assign('/login');
+  }
+
+  stop() {
+    stop(this);
+  }
+
+  async lock() {
+    const reply = await call('/api/lock', {});
+    if (reply.ok) this.lockedNow();
+    else this.refused(reply);
+  }
+
+  /** @param {boolean} on */
+  setLetters(on) {
+    this.letters = on;
+    localStorage.setItem(LETTERS, on ? '1' : '0');
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    if (document.querySelector('dialog[open]') || event.isComposing) return;
+    const target = /** @type {HTMLElement} */ (event.target);
+    const typing = /^(TEXTAREA|SELECT)$/.test(target.tagName) || (target.tagName === 'INPUT' && /** @type {HTMLInputElement} */ (target).type !== 'range');
+    const onStage = target === this.stage.host || target === document.body;
+    if (event.key === 'Escape' && !typing) {
+      if (!this.pointer.giveUp() && this.called) this.run('current');
+      return;
+    }
+    const way = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] })[event.key];
+    if (way && onStage && !event.ctrlKey && !event.altKey) {
+      event.preventDefault();
+      this.stage.pan(way[0] * PAN, way[1] * PAN);
+      this.pointAtCentre();
+      return;
+    }
+    if (event.key === 'Enter' && target === this.stage.host && !event.ctrlKey) {
+      event.preventDefault();
+      if (this.stage.overlay.growing?.kind === 'polygon' && event.shiftKey) this.pointer.finish();
+      else this.pointer.clickCentre();
+      return;
+    }
+    const command = commandOf(event, { typing, letters: this.letters });
+    if (!command) return;
+    event.preventDefault();
+    this.run(command.id);
+  }
+
+  pointAtCentre() {
+    const { pane } = this.stage;
+    requestAnimationFrame(() => pane && this.windowBar.point(this.stage.pane, [pane.rect.x + pane.rect.width / 2, pane.rect.y + pane.rect.height / 2]));
+  }
+
+  /** @param {string} id of a command */
+  run(id) {
+    const { stage } = this;
+    const { window } = stage.tools;
+    const commands = /** @type {Record<string, () => void>} */ ({
+      zoom_in: () => stage.zoom(1.25),
+      zoom_out: () => stage.zoom(0.8),
+      fit: () => stage.fit(),
+      one: () => stage.oneToOne(),
+      rotate: () => stage.turn('rotate'),
+      mirror: () => stage.turn('mirror'),
+      views: () => stage.nextView(),
+      compare: () => this.toggleCompare(),
+      current: () => {
+        this.called = null;
+        this.draw();
+      },
+      older: () => this.browse(1),
+      newer: () => this.browse(-1),
+      automatic: () => stage.automatic(),
+      narrower: () => stage.use('window', { ...window, width: window.width * 0.9 }),
+      wider: () => stage.use('window', { ...window, width: window.width / 0.9 }),
+      darker: () => stage.use('window', { ...window, centre: window.centre + window.width * 0.05 }),
+      brighter: () => stage.use('window', { ...window, centre: window.centre - window.width * 0.05 }),
+      seal: () => this.verdict.seal(),
+      undo: () => this.sealed() || this.change(undone(this.draft)),
+      redo: () => this.sealed() || this.change(redone(this.draft)),
+      note: () => document.getElementById('note')?.focus(),
+      next: () => this.next(),
+      hold: () => placeHold(this),
+      sound: () => {
+        this.sound.toggle();
+        this.draw();
+      },
+      stats: () => openStats(this, this.store.state?.stats ?? null),
+      theme: () => setTheme(theme() === 'dark' ? 'sunlight' : 'dark'),
+      language: () => setLanguage(language() === 'zh' ? 'en' : 'zh'),
+      lock: () => this.lock(),
+      help: () => openSheet(this),
+    });
+    if (id in commands) return commands[id]();
+    if (id.startsWith('preset_')) return void stage.use('preset', id.slice(7));
+    if (['hand', 'window', 'box', 'polygon', 'measure'].includes(id)) return stage.setMode(/** @type {any} */ (id));
+    if (['clear', 'alarm', 'unknown'].includes(id)) return this.verdict.choose(id);
+    const why = stage.use(id);
+    if (why) this.told(t(why));
+    return undefined;
+  }
+
+  /** Beside the image on the screen the newest other one, until another is chosen below. */
+  toggleCompare() {
+    this.comparing = this.stage.compared === null;
+    const others = [...this.store.pictures.values()].filter((picture) => picture !== this.stage.main);
+    this.stage.compare(this.comparing ? others.at(-1) ?? null : null);
+    if (this.comparing) this.told(t(others.length > 0 ? 'stage.choose_compared' : 'stage.nothing_to_compare'));
+    this.comparing &&= others.length > 0;
+    this.draw();
+  }
+
+  /** @param {number} by 1 is older */
+  browse(by) {
+    const all = [...this.store.pictures.values()].sort((one, other) => String(other.made).localeCompare(String(one.made)));
+    const at = all.findIndex((picture) => picture === this.stage.main);
+    const next = all[at + by];
+    if (next) this.recall(next.id);
+  }
+}
+
+apply();
+try {
+  const desk = new Desk();
+  desk.windowBar.draw();
+  // For tests: what is really drawn.
+  Object.assign(window, {
+    portside: {
+      /** @param {number} view @param {number} line @param {number} element */
+      pixel: (view, line, element) => desk.stage.main && desk.stage.renderer.sample(desk.stage.main, view, line, element),
+      get frames() {
+        return desk.stage.frames;
+      },
+      get image() {
+        const { main } = desk.stage;
+        return main && { id: main.id, number: main.number, lines: main.lines, stretched: main.stretched, ended: main.outcome !== null };
+      },
+    },
+  });
+} catch (error) {
+  console.error(error);
+  fill(byId('stage-empty'), el('strong', {}, t('stage.no_gl')), el('span', {}, t('stage.no_gl_more')));
+}

@@ -25,6 +25,7 @@ use crate::control::scribe::{Scribe, Unkept};
 use crate::control::snapshots::Snapshots;
 use crate::control::socket::{Asked, Door};
 use crate::control::status::{LaneWords, Status};
+use crate::control::tally::Tally;
 use crate::control::{Control, Parts};
 use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec};
 use crate::journal::{self, Draft, EvidenceFiles, Gravity, Journal, OpenError, Options, Seals, Stream};
@@ -157,6 +158,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         journal: journal.clone(),
         seals,
         snapshots,
+        tally: Tally::begin(&journal),
         words,
         field,
         scans,

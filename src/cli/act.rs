@@ -208,7 +208,7 @@ pub(super) fn barrier(args: BarrierArgs) -> ExitCode {
     }
 }
 
-fn send(person: Person, act: Act) -> ExitCode {
+pub(super) fn send(person: Person, act: Act) -> ExitCode {
     let officer = Officer { agency: person.agency.into(), name: person.officer.into() };
     door::call(&person.door, &Call::Act { officer, act })
 }

@@ -62,6 +62,12 @@ enum Verb {
     Identify(act::IdentifyArgs),
     /// Stop a subject, or lift one's own hold
     Hold(act::HoldArgs),
+    /// Examine a held subject together
+    Examination(examine::ExaminationArgs),
+    /// Record what an agency does after its finding
+    Disposition(examine::DispositionArgs),
+    /// Hand a finding to another agency, or accept one
+    Case(examine::CaseArgs),
     /// Confirm a person's temperature with an instrument of one's own
     Temperature(act::TemperatureArgs),
     /// Open by override, stop, resume, confirm
@@ -99,6 +105,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Verdict(args) => act::verdict(args),
         Verb::Identify(args) => act::identify(args),
         Verb::Hold(args) => act::hold(args),
+        Verb::Examination(args) => examine::examination(args),
+        Verb::Disposition(args) => examine::disposition(args),
+        Verb::Case(args) => examine::case(args),
         Verb::Temperature(args) => act::temperature(args),
         Verb::Barrier(args) => act::barrier(args),
         Verb::Decode(args) => decode::run(&args),

@@ -79,6 +79,8 @@ pub const fn reads(call: &Call) -> bool {
 const WORD_MAX: usize = 200;
 /// Longest reason, in bytes.
 const REASON_MAX: usize = 2000;
+/// Most agencies called to one examination.
+const AGENCIES_MAX: usize = 32;
 /// The code of an act that is refused for its text.
 pub const UNREADABLE: &str = "unreadable_text";
 
@@ -117,6 +119,30 @@ pub fn readable(call: &Call) -> Result<(), String> {
         Act::PlaceHold { inspection, reason } | Act::LiftHold { inspection, reason } => {
             bounded("inspection", inspection, WORD_MAX)?;
             bounded("reason", reason, REASON_MAX)
+        }
+        Act::ExaminationBegin { inspection, with, note } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            if with.len() > AGENCIES_MAX {
+                return Err(format!("{} agencies are called, more than {AGENCIES_MAX}; nothing was done", with.len()));
+            }
+            with.iter().try_for_each(|agency| bounded("agency", agency, WORD_MAX))?;
+            bounded("note", note.as_deref().unwrap_or_default(), NOTE_MAX)
+        }
+        Act::ExaminationArrive { inspection }
+        | Act::ExaminationOpen { inspection }
+        | Act::ExaminationClose { inspection } => bounded("inspection", inspection, WORD_MAX),
+        Act::ExaminationFinding { inspection, note, .. } | Act::Disposition { inspection, note, .. } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            bounded("note", note.as_deref().unwrap_or_default(), NOTE_MAX)
+        }
+        Act::HandOver { inspection, to, note } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            bounded("agency", to, WORD_MAX)?;
+            bounded("note", note.as_deref().unwrap_or_default(), NOTE_MAX)
+        }
+        Act::Accept { inspection, from } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            bounded("agency", from, WORD_MAX)
         }
         Act::Temperature { inspection, instrument, .. } => {
             bounded("inspection", inspection, WORD_MAX)?;

@@ -217,3 +217,108 @@ fn of_view<'a>(
     }
     Ok(lines)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Defect;
+
+    const FORMAT: Format =
+        Format { pixels: 100, energies: 2, views: 2, pitch_um: 0, line_um: 0, live: true, raw: true };
+    const STILL: [f32; 200] = [1.0; 200];
+
+    /// Lines as elements with offsets of 90 to 110 and gains of 0.8 to 1.2 say them, in `light` parts of 10,000 counts,
+    /// with noise; `change` has the last word on each sample: line, view, element of both energies, what it would say.
+    fn said(light: f64, seed: u64, change: impl Fn(usize, u8, usize, f64) -> f64) -> Vec<RawLine> {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let mut lines = Vec::new();
+        for at in 0..12 {
+            for view in 0..2 {
+                let mut sample = |element: usize| {
+                    let (offset, gain) = (90.0 + (element * 7 % 21) as f64, 0.8 + (element * 13 % 41) as f64 / 100.0);
+                    let noise = (dice.f64() - 0.5) * (6.0 + 60.0 * light);
+                    change(at, view, element, offset + 10_000.0 * light * gain + noise).round().clamp(0.0, 65_535.0)
+                        as u16
+                };
+                let samples = (0..200).map(&mut sample).collect();
+                lines.push(RawLine { counter: at as u32, view, samples });
+            }
+        }
+        lines
+    }
+
+    fn as_is(_: usize, _: u8, _: usize, sample: f64) -> f64 {
+        sample
+    }
+
+    #[test]
+    fn what_comes_through_is_the_same_for_every_element() {
+        let calibration = Calibration::from_lines(&FORMAT, &said(0.0, 1, as_is), &said(1.0, 2, as_is)).unwrap();
+        assert_eq!(calibration.bad(), []);
+        for (light, expected) in [(1.0, 60_000.0), (0.5, 30_000.0), (0.01, 600.0)] {
+            for line in said(light, 3, as_is) {
+                let corrected = calibration.correct(usize::from(line.view), &line.samples, &STILL);
+                let worst = corrected.iter().map(|sample| (f64::from(*sample) - expected).abs()).fold(0.0, f64::max);
+                assert!(worst < 60.0 + 400.0 * light, "{light}: {worst}");
+            }
+        }
+    }
+
+    #[test]
+    fn elements_that_do_not_measure_are_named_and_their_neighbours_stand_for_them() {
+        let broken = |at: usize, view: u8, element: usize, sample: f64| match (view, element) {
+            (0, 0) => 100.0 + (at % 3) as f64,
+            (0, 40 | 41) => 777.0,
+            (1, 130) => sample + 3_000.0,
+            (1, 199) => sample + if at % 2 == 0 { 60.0 } else { -60.0 },
+            _ => sample,
+        };
+        let calibration = Calibration::from_lines(&FORMAT, &said(0.0, 1, broken), &said(1.0, 2, broken)).unwrap();
+        let found: Vec<_> = calibration.bad().iter().map(|bad| (bad.view, bad.energy, bad.pixel, bad.defect)).collect();
+        let expected = [
+            (0, 0, 0, Defect::Dead),
+            (0, 0, 40, Defect::Stuck),
+            (0, 0, 41, Defect::Stuck),
+            (1, 1, 30, Defect::Hot),
+            (1, 1, 99, Defect::Noisy),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(calibration.bad()[3].to_string(), "view 2 energy 2 element 30 is hot");
+        for line in said(0.5, 3, broken) {
+            let corrected = calibration.correct(usize::from(line.view), &line.samples, &STILL);
+            assert!(corrected.iter().all(|sample| sample.abs_diff(30_000) < 300), "{corrected:?}");
+        }
+    }
+
+    #[test]
+    fn two_bad_ones_side_by_side_lie_on_the_line_between_the_good_ones() {
+        let bad = [4, 5];
+        let parts = [repair(4, &bad, 10, 8), repair(5, &bad, 10, 8)].map(|repair| repair.unwrap().part);
+        assert!((parts[0] - 1.0 / 3.0).abs() < 1e-6 && (parts[1] - 2.0 / 3.0).abs() < 1e-6, "{parts:?}");
+        let first = repair(0, &[0, 1], 10, 8).unwrap();
+        assert_eq!((first.at, first.left, first.right), (10, 12, 12), "at an end the one neighbour that there is");
+        assert!(repair(0, &[0], 0, 1).is_none());
+    }
+
+    #[test]
+    fn lines_that_calibrate_nothing_are_refused_with_what_to_do() {
+        let (dark, white) = (said(0.0, 1, as_is), said(1.0, 2, as_is));
+        let refused = |dark: &[RawLine], white: &[RawLine]| {
+            Calibration::from_lines(&FORMAT, dark, white).unwrap_err().to_string()
+        };
+        assert!(refused(&dark[..10], &white).contains("5 dark lines of view 1, expected at least 8"));
+        assert!(refused(&white, &dark).contains("dark and white are not exchanged"));
+        assert!(refused(&dark, &dark).contains("sees no more with the beam"));
+        let mut short = white.clone();
+        short[3].samples.pop();
+        assert!(refused(&dark, &short).contains("a white line of view 2 has 199 samples, expected 200"));
+        let half = |_: usize, _: u8, element: usize, sample: f64| if element % 8 == 0 { 50.0 } else { sample };
+        assert!(refused(&said(0.0, 1, half), &said(1.0, 2, half)).contains("13 of 100 elements of view 1 energy 1"));
+    }
+
+    #[test]
+    fn a_detector_that_corrects_itself_is_only_scaled() {
+        let calibration = Calibration::corrected(&FORMAT, 50_000);
+        assert_eq!(calibration.correct(0, &[50_000, 25_000, 0], &STILL), [60_000, 30_000, 0]);
+    }
+}

@@ -16,14 +16,21 @@
 mod air;
 pub mod calibration;
 mod defect;
+pub mod files;
+mod finished;
+pub mod material;
 mod order;
 mod processor;
+pub mod render;
+mod scan;
 mod segment;
 
 pub use calibration::{Calibration, CalibrationError};
 pub use defect::{BadPixel, Defect};
+pub use finished::{Finished, of_picture};
 pub use order::{Counts, RawLine};
 pub use processor::{Processor, Step};
+pub use scan::{Plane, Scan};
 pub use segment::Segmentation;
 
 pub mod feed;

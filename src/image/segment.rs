@@ -230,12 +230,14 @@ impl Segmenter {
             views().map(|line| self.runs(line, limit)).fold((0, false), |all, one| (all.0.max(one.0), all.1 | one.1))
         };
         let ((width_open, clipped), (width_keep, _)) = (wide(open), wide(keep));
-        let dark = below(1000 - DARK_PERMILLE);
+        let through = below(1000 - DARK_PERMILLE);
+        let dark = row.iter().flat_map(|cell| cell.samples.iter()).all(|sample| *sample < through);
         Look {
             opens: width_open >= self.settings.width_open.max(1),
             keeps: width_keep >= self.settings.width_keep.max(1),
-            clipped,
-            dark: row.iter().flat_map(|cell| cell.samples.iter()).all(|sample| *sample < dark),
+            // Without a beam nothing reaches anywhere.
+            clipped: clipped && !dark,
+            dark,
         }
     }
 

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::arm::Withdrawal;
 use super::case::Grounds;
 use super::contacts::Position;
+use super::examination::Deed;
 use super::inspection::{Inspection, Reason, Sameness, Step, Way};
 use super::judgement::Opinion;
 use super::lane::{Lane, License};
@@ -53,6 +54,20 @@ impl Lane {
             Act::Temperature { inspection, celsius, instrument } => {
                 self.confirm_temperature(officer, &inspection, celsius, instrument.trim())
             }
+            Act::ExaminationBegin { inspection, with, note } => {
+                self.deed(officer, &inspection, Deed::Begin { with }, note)
+            }
+            Act::ExaminationArrive { inspection } => self.deed(officer, &inspection, Deed::Arrive, None),
+            Act::ExaminationOpen { inspection } => self.deed(officer, &inspection, Deed::Open, None),
+            Act::ExaminationFinding { inspection, found, note } => {
+                self.deed(officer, &inspection, Deed::Find { found }, note)
+            }
+            Act::ExaminationClose { inspection } => self.deed(officer, &inspection, Deed::Close, None),
+            Act::Disposition { inspection, disposition, instead_of, note } => {
+                self.deed(officer, &inspection, Deed::Dispose { disposition, instead_of }, note)
+            }
+            Act::HandOver { inspection, to, note } => self.deed(officer, &inspection, Deed::HandOver { to }, note),
+            Act::Accept { inspection, from } => self.deed(officer, &inspection, Deed::Accept { from }, None),
             Act::Open { reason } => self.open_by_override(officer, reason.trim()),
             Act::Stop => Ok(self.stop(officer)),
             Act::Resume => self.resume(officer),
@@ -151,6 +166,17 @@ impl Lane {
 
     fn lift_hold(&mut self, officer: &Officer, asked: &Arc<str>, reason: &str) -> Answer {
         let (entry, says) = self.seen(Some(asked))?.case.lift_hold(officer, reason)?;
+        self.inspection_entry(entry);
+        Ok(says)
+    }
+
+    fn deed(&mut self, officer: &Officer, asked: &Arc<str>, deed: Deed, note: Option<Arc<str>>) -> Answer {
+        let agencies = self.settings.agencies.clone();
+        let inspection = self.seen(Some(asked))?;
+        if inspection.step != Step::Held {
+            return Err(Refusal::WrongStep { step: inspection.word(), because: "only a held subject is examined" });
+        }
+        let (entry, says) = inspection.case.deed(officer, deed, note, &agencies)?;
         self.inspection_entry(entry);
         Ok(says)
     }

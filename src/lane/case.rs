@@ -8,6 +8,8 @@ use std::time::Duration;
 use portside_devices::moment::Moment;
 use serde_json::{Value, json};
 
+use super::examination::{Examination, HandOver};
+use super::finding::Disposition;
 use super::lane::ms;
 use super::radiation::Portal;
 use super::record::person;
@@ -71,6 +73,12 @@ pub(super) struct Case {
     pub(super) review: Review,
     pub(super) holds: Vec<Hold>,
     pub(super) lifts: Vec<Lift>,
+    /// The joint examination; `None` before one is begun.
+    pub(super) examination: Option<Examination>,
+    /// Findings that were handed over, oldest first.
+    pub(super) handed_over: Vec<HandOver>,
+    /// What agencies do after their findings, oldest first.
+    pub(super) dispositions: Vec<(Arc<str>, Disposition)>,
     /// The subject's temperature; `None` where the lane measures none.
     pub(super) screening: Option<Screening>,
     /// What the radiation portal found; `None` where the lane has none.
@@ -88,6 +96,9 @@ impl Case {
             review: Review::new(desks),
             holds: Vec::new(),
             lifts: Vec::new(),
+            examination: None,
+            handed_over: Vec::new(),
+            dispositions: Vec::new(),
             screening: None,
             portal: None,
         }
@@ -115,6 +126,7 @@ impl Case {
     pub(super) fn lift(&mut self, agency: &str) -> Option<Hold> {
         let place = self.holds.iter().position(|hold| &*hold.agency == agency)?;
         let hold = self.holds.remove(place);
+        self.leave_examination(agency);
         if hold.reasons.contains(&HoldReason::Temperature) {
             self.waive_temperature();
         }
@@ -194,9 +206,11 @@ impl Case {
             return Err(Refusal::NoHold);
         }
         let agency = Arc::clone(&officer.agency);
-        let Some(hold) = self.lift(&agency) else {
+        if !self.owners().contains(&agency) {
             return Err(Refusal::NotYourHold { agency, owners: self.owners() });
-        };
+        }
+        self.may_lift(&agency)?;
+        let Some(hold) = self.lift(&agency) else { return Err(Refusal::NoHold) };
         self.lifts.push(Lift { agency, officer: Arc::clone(&officer.name), reason: reason.into() });
         let left = self.owners();
         let lifted: Vec<_> = hold.reasons.iter().map(HoldReason::word).collect();
@@ -259,6 +273,14 @@ impl Case {
             "inspection.temperature.indicated" | "inspection.temperature.confirmed" => {
                 self.recall_temperature(kind, record);
             }
+            "inspection.examination.begun"
+            | "inspection.examination.arrived"
+            | "inspection.examination.opened"
+            | "inspection.examination.finding"
+            | "inspection.examination.closed"
+            | "inspection.disposition"
+            | "inspection.case.handed_over"
+            | "inspection.case.accepted" => self.recall_examination(kind, record),
             _ => {} // the rest tells of the subject's way
         }
     }

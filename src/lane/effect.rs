@@ -47,6 +47,8 @@ pub enum Secret {
     Verdict(SealedVerdict),
     /// What it measured of a person.
     Measurement(Measurement),
+    /// What it noted beside an act.
+    Remark(Remark),
 }
 
 impl Secret {
@@ -55,6 +57,7 @@ impl Secret {
         match self {
             Self::Verdict(_) => SealedVerdict::ROOM,
             Self::Measurement(_) => 0,
+            Self::Remark(_) => Remark::ROOM,
         }
     }
 
@@ -63,6 +66,7 @@ impl Secret {
         match self {
             Self::Verdict(sealed) => &sealed.agency,
             Self::Measurement(measured) => &measured.agency,
+            Self::Remark(remark) => &remark.agency,
         }
     }
 }
@@ -89,13 +93,27 @@ pub struct SealedVerdict {
 
 impl SealedVerdict {
     /// Every sealed verdict is as long as this, whether or not anything is marked in it: a hundred boxes and the
-    /// longest note go in, or some eight hundred corners of polygons.
-    pub const ROOM: usize = 5_119;
+    /// longest note go in, or some nine hundred corners of polygons.
+    pub const ROOM: usize = 5_631;
 
     /// Whether it is no longer than any other.
     pub fn fits(&self) -> bool {
         serde_json::to_vec(self).is_ok_and(|plain| plain.len() <= Self::ROOM)
     }
+}
+
+/// One agency's note beside an act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// Agency id.
+    pub agency: Arc<str>,
+    /// What was written; `None` where nothing was.
+    pub note: Option<Arc<str>>,
+}
+
+impl Remark {
+    /// Every remark is as long as this: the longest note goes in, however it is escaped.
+    pub const ROOM: usize = 4_607;
 }
 
 /// An order to the barrier.

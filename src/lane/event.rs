@@ -5,6 +5,7 @@ use std::sync::Arc;
 use portside_devices::moment::Moment;
 use serde::{Deserialize, Serialize};
 
+use super::finding::{Disposition, Found};
 use super::marks::{ImageRef, Region};
 
 /// What one presence sensor says. Unknown counts as present wherever the arm is concerned.
@@ -160,6 +161,72 @@ pub enum Act {
         inspection: Arc<str>,
         /// Why, for the record.
         reason: Arc<str>,
+    },
+    /// Calls the agencies to a joint examination of a held subject; said again before the opening, it calls others.
+    ExaminationBegin {
+        /// Inspection.
+        inspection: Arc<str>,
+        /// Agencies to be there besides those that hold.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<Arc<str>>,
+        /// A note of the agency's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Arc<str>>,
+    },
+    /// The officer is at the subject for their agency, which holds it from here on.
+    ExaminationArrive {
+        /// Inspection.
+        inspection: Arc<str>,
+    },
+    /// Opens the subject, once, with every called agency present.
+    ExaminationOpen {
+        /// Inspection.
+        inspection: Arc<str>,
+    },
+    /// What this agency found; said again, it corrects the finding before.
+    ExaminationFinding {
+        /// Inspection.
+        inspection: Arc<str>,
+        /// `nothing`, or the category.
+        found: Found,
+        /// A note of the agency's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Arc<str>>,
+    },
+    /// This agency's part in the examination is over.
+    ExaminationClose {
+        /// Inspection.
+        inspection: Arc<str>,
+    },
+    /// What this agency does after its finding.
+    Disposition {
+        /// Inspection.
+        inspection: Arc<str>,
+        /// What.
+        disposition: Disposition,
+        /// The disposition of this agency that was recorded in error.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instead_of: Option<Disposition>,
+        /// A note of the agency's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Arc<str>>,
+    },
+    /// Hands a finding to the agency whose business it is; until that has accepted, this agency holds the subject.
+    HandOver {
+        /// Inspection.
+        inspection: Arc<str>,
+        /// The agency whose business it is.
+        to: Arc<str>,
+        /// A note of the agency's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Arc<str>>,
+    },
+    /// Accepts what another agency handed over.
+    Accept {
+        /// Inspection.
+        inspection: Arc<str>,
+        /// The agency that handed it over.
+        from: Arc<str>,
     },
     /// Lifts this agency's hold, and no other's.
     LiftHold {

@@ -397,6 +397,14 @@ impl Interlock {
             | Act::Shown { .. }
             | Act::PlaceHold { .. }
             | Act::LiftHold { .. }
+            | Act::ExaminationBegin { .. }
+            | Act::ExaminationArrive { .. }
+            | Act::ExaminationOpen { .. }
+            | Act::ExaminationFinding { .. }
+            | Act::ExaminationClose { .. }
+            | Act::Disposition { .. }
+            | Act::HandOver { .. }
+            | Act::Accept { .. }
             | Act::Temperature { .. }
             | Act::Open { .. }
             | Act::Stop => {}

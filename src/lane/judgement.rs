@@ -160,7 +160,7 @@ impl Case {
 fn secret<'a>(record: &'a Memory<'_>) -> Option<&'a SealedVerdict> {
     match &record.secret {
         Some(Secret::Verdict(sealed)) => Some(sealed),
-        Some(Secret::Measurement(_)) | None => None,
+        Some(Secret::Measurement(_) | Secret::Remark(_)) | None => None,
     }
 }
 

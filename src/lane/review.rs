@@ -60,6 +60,12 @@ pub(super) enum HoldReason {
     Radiation,
     /// Nobody is sure that this is the subject it is believed to be.
     Doubt,
+    /// The agency is at a joint examination.
+    Examination,
+    /// The agency handed a finding over.
+    HandOver,
+    /// The agency accepted another's finding.
+    Accepted,
     Placed(Arc<str>),
 }
 
@@ -74,6 +80,9 @@ impl HoldReason {
             Self::Temperature => "temperature".into(),
             Self::Radiation => "radiation".into(),
             Self::Doubt => "doubt".into(),
+            Self::Examination => "examination".into(),
+            Self::HandOver => "hand_over".into(),
+            Self::Accepted => "accepted".into(),
             Self::Placed(text) => Arc::clone(text),
         }
     }
@@ -87,6 +96,9 @@ impl HoldReason {
             "temperature" => Self::Temperature,
             "radiation" => Self::Radiation,
             "doubt" => Self::Doubt,
+            "examination" => Self::Examination,
+            "hand_over" => Self::HandOver,
+            "accepted" => Self::Accepted,
             text => Self::Placed(text.into()),
         }
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::Site;
 use crate::control::machine::LaneView;
 use crate::control::status::Status;
-use crate::lane::{self, HoldView, InspectionView, belt};
+use crate::lane::{self, HoldView, ImageRef, InspectionView, belt};
 use crate::uplink::DeviceState;
 
 /// The lane for one desk.
@@ -47,7 +47,7 @@ pub(super) struct Subject {
     /// Plate or number.
     pub(super) identity: Option<Arc<str>>,
     /// The newest image, which a verdict names.
-    pub(super) image: Option<Image>,
+    pub(super) image: Option<ImageRef>,
     /// Ids of all images, oldest first.
     pub(super) images: Vec<Arc<str>>,
     /// Why it is not certain which subject this is.
@@ -62,15 +62,6 @@ pub(super) struct Subject {
     pub(super) timeout_ms: u64,
     /// What else is shared.
     pub(super) facts: Facts,
-}
-
-/// An image as a verdict names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Image {
-    /// Its id.
-    pub(super) id: Arc<str>,
-    /// How many images the inspection had with it.
-    pub(super) revision: u32,
 }
 
 /// One desk of the station.
@@ -170,8 +161,8 @@ impl Viewer<'_> {
             step: self.step,
             at: None,
             identity: inspection.identity.clone(),
-            image: newest(&inspection.pictures),
-            images: inspection.pictures.clone(),
+            image: inspection.image.clone(),
+            images: inspection.images.clone(),
             doubts: if inspection.needs_confirmation { vec!["restart"] } else { Vec::new() },
             desks: self.desks(&inspection.desks),
             holds: inspection.holds.clone(),
@@ -192,8 +183,8 @@ impl Viewer<'_> {
             step: subject.step,
             at: Some(subject.at),
             identity: subject.identity.clone(),
-            image: newest(&subject.pictures),
-            images: subject.pictures.clone(),
+            image: subject.image.clone(),
+            images: subject.images.clone(),
             doubts: subject.doubts.clone(),
             desks: self.desks(&subject.desks),
             holds: subject.holds.clone(),
@@ -232,11 +223,9 @@ impl Viewer<'_> {
     }
 }
 
-fn newest(pictures: &[Arc<str>]) -> Option<Image> {
-    let revision = u32::try_from(pictures.len()).ok()?;
-    pictures.last().map(|id| Image { id: id.clone(), revision })
-}
-
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

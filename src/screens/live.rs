@@ -8,6 +8,7 @@
 //! ```
 //! The heartbeat runs from the moment the page came, whatever else is sent.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +27,10 @@ use super::door::{self, Called};
 use super::listen::Peer;
 use super::{App, Visitor, frame, guard, reply};
 use crate::clock::rfc3339_millis;
+use crate::control::call::Call;
 use crate::control::status::Status;
 use crate::image::feed::{News, Watcher};
+use crate::lane::{Act, ImageRef};
 use crate::people::{NoEntry, Presence, Standing};
 
 /// A page that hears nothing for three of these says that it is not live.
@@ -40,6 +43,9 @@ const WORTH_SENDING: usize = 64 << 10;
 pub(super) const SAID_MAX: usize = 4 << 10;
 /// A page that says more than this between two heartbeats says it in a loop.
 const SAID_OFTEN: u32 = 32;
+
+/// Images of which a page may say that it drew them, and whose subject is not known or was told already.
+const DRAWN_MAX: usize = 64;
 
 /// Close codes of our own, which pages know.
 mod code {
@@ -151,6 +157,8 @@ async fn serve(socket: WebSocket, visitor: Visitor, standing: watch::Receiver<St
         beat,
         gather: None,
         told: None,
+        drawn: Vec::new(),
+        reported: VecDeque::new(),
         generation: 0,
         said: 0,
     };
@@ -175,6 +183,10 @@ struct Page {
     beat: Interval,
     gather: Option<Pin<Box<Sleep>>>,
     told: Option<State>,
+    /// Drawn, and of no subject yet.
+    drawn: Vec<ImageRef>,
+    /// On record, or on its way there.
+    reported: VecDeque<Arc<str>>,
     generation: u64,
     said: u32,
 }
@@ -277,6 +289,7 @@ impl Page {
         let text = serde_json::to_string(&told).unwrap_or_default();
         self.socket.send(Message::Text(text.into())).await?;
         self.told = Some(state);
+        self.report();
         Ok(())
     }
 
@@ -291,9 +304,29 @@ impl Page {
         match serde_json::from_str(&text).map_err(|_| nonsense())? {
             Said::Want { image } => self.want(&image).await,
             Said::Shown { image, revision } => {
-                tracing::debug!(%image, revision, "shown");
+                if self.drawn.len() < DRAWN_MAX && self.reported.iter().all(|known| *known != image) {
+                    self.drawn.push(ImageRef { id: image, revision });
+                }
+                self.report();
                 Ok(())
             }
+        }
+    }
+
+    /// Puts on record what was drawn, once the image is known to be of a subject: a live one is drawn before it is.
+    fn report(&mut self) {
+        let Some(told) = &self.told else { return };
+        let of = |image: &ImageRef| told.subjects.iter().find(|subject| subject.images.contains(&image.id));
+        let known: Vec<_> = self.drawn.extract_if(.., |image| of(image).is_some()).collect();
+        for image in known {
+            let Some(inspection) = of(&image).map(|subject| subject.id.clone()) else { continue };
+            self.reported.push_back(image.id.clone());
+            if self.reported.len() > DRAWN_MAX {
+                self.reported.pop_front();
+            }
+            let call = Call::Act { officer: self.visitor.officer(), act: Act::Shown { inspection, image } };
+            let app = self.app.clone();
+            tokio::spawn(async move { app.ask(call).await });
         }
     }
 

@@ -8,6 +8,7 @@ use super::machine::Belt;
 use super::settings::Spot;
 use super::subject::{Side, Stage, Step, Subject};
 use super::travel::Motion;
+use crate::lane::examination::Deed;
 use crate::lane::judgement::Opinion;
 use crate::lane::record::person;
 use crate::lane::{Act, ImageRef, Officer, Presence, Refusal};
@@ -37,6 +38,20 @@ impl Belt {
             Act::Shown { inspection, image } => self.shown(officer, &inspection, &image),
             Act::PlaceHold { inspection, reason } => self.place_hold(officer, &inspection, reason.trim()),
             Act::LiftHold { inspection, reason } => self.lift_hold(officer, &inspection, reason.trim()),
+            Act::ExaminationBegin { inspection, with, note } => {
+                self.deed(officer, &inspection, Deed::Begin { with }, note)
+            }
+            Act::ExaminationArrive { inspection } => self.deed(officer, &inspection, Deed::Arrive, None),
+            Act::ExaminationOpen { inspection } => self.deed(officer, &inspection, Deed::Open, None),
+            Act::ExaminationFinding { inspection, found, note } => {
+                self.deed(officer, &inspection, Deed::Find { found }, note)
+            }
+            Act::ExaminationClose { inspection } => self.deed(officer, &inspection, Deed::Close, None),
+            Act::Disposition { inspection, disposition, instead_of, note } => {
+                self.deed(officer, &inspection, Deed::Dispose { disposition, instead_of }, note)
+            }
+            Act::HandOver { inspection, to, note } => self.deed(officer, &inspection, Deed::HandOver { to }, note),
+            Act::Accept { inspection, from } => self.deed(officer, &inspection, Deed::Accept { from }, None),
             Act::Stop => Ok(self.stop(officer)),
             Act::Resume => self.resume(officer),
             Act::ConfirmClear => self.confirm_clear(officer),
@@ -132,6 +147,23 @@ impl Belt {
     fn lift_hold(&mut self, officer: &Officer, asked: &str, reason: &str) -> Answer {
         let (id, subject) = self.seen(Some(asked))?;
         let (entry, says) = subject.case.lift_hold(officer, reason)?;
+        self.entry(&id, entry);
+        Ok(says)
+    }
+
+    fn deed(&mut self, officer: &Officer, asked: &str, deed: Deed, note: Option<Arc<str>>) -> Answer {
+        let agencies = self.settings.agencies.clone();
+        let id = self.meant(Some(asked))?;
+        let on_belt = self.belt.iter().any(|subject| subject.case.id == id);
+        let subject = self.subject(&id).ok_or(Refusal::NoSubject)?;
+        if subject.step != Step::Held {
+            return Err(Refusal::WrongStep { step: subject.word(), because: "only a held subject is examined" });
+        }
+        if on_belt && matches!(deed, Deed::Open) {
+            let because = "it is still on the belt; take it to the examination first";
+            return Err(Refusal::WrongStep { step: subject.word(), because });
+        }
+        let (entry, says) = subject.case.deed(officer, deed, note, &agencies)?;
         self.entry(&id, entry);
         Ok(says)
     }

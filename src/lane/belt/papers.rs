@@ -225,7 +225,8 @@ impl Belt {
         let doubts: Vec<_> = subject.doubts.iter().map(|doubt| doubt.word()).collect();
         let data = json!({
             "outcome": outcome, "released_by": grounds, "identity": case.identity, "doubts": doubts,
-            "holds": case.holds_data(), "verdicts": case.verdicts_data(), "sensors": sensors,
+            "holds": case.holds_data(), "verdicts": case.verdicts_data(),
+            "findings": case.findings_data(), "sensors": sensors,
         });
         let held = !case.holds.is_empty();
         if held {

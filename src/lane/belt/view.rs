@@ -10,7 +10,7 @@ use super::subject::{Side, Stage, Step, Subject};
 use crate::lane::lane::ms;
 use crate::lane::review::{self, HoldReason, Standing};
 use crate::lane::view::{DeskView, HoldView, Todo, role_word};
-use crate::lane::{Contact, ImageRef, Presence};
+use crate::lane::{Contact, ExaminationView, ImageRef, Presence};
 
 use super::event::Wire;
 
@@ -66,6 +66,8 @@ pub struct SubjectView {
     pub desks: Vec<DeskView>,
     /// Standing holds.
     pub holds: Vec<HoldView>,
+    /// The joint examination; `None` before one is begun.
+    pub examination: Option<ExaminationView>,
     /// Milliseconds until this step's time is up; `None` where nothing runs out.
     pub left_ms: Option<u64>,
 }
@@ -136,6 +138,7 @@ impl Belt {
             images: case.images.clone(),
             desks: desks.collect(),
             holds: holds.collect(),
+            examination: case.examination_view(),
             left_ms: subject.until().map(|until| ms(until.since(self.now))),
         }
     }
@@ -181,8 +184,9 @@ impl Belt {
                     add("judge", agencies, format!("Judge the subject ({id})."));
                 }
                 Step::Held => {
-                    let text = "The holder examines the subject and lifts its hold";
-                    add("lift_hold", subject.case.owners(), format!("{text} ({id})."));
+                    for (code, agencies, text) in subject.case.todos() {
+                        add(code, agencies, format!("{} ({id}).", text.trim_end_matches('.')));
+                    }
                 }
                 Step::AwaitingScan | Step::AwaitingPicture { .. } | Step::Released { .. } => {}
             }

@@ -11,6 +11,7 @@ pub mod files;
 pub mod luggage;
 pub mod material;
 pub mod scene;
+mod substance;
 
 use beam::{Beam, Pair};
 use scene::Scene;

@@ -26,9 +26,9 @@ async fn two_desks(turn: &Turn, dir: &tempfile::TempDir) -> (DeskSite, Officer, 
 
 /// Places all over the first `lines` lines.
 fn places(lines: usize, said: &Said) -> Vec<(usize, usize)> {
-    let elements = (0..TUNNEL.pixels as usize).step_by(7).filter(|element| {
-        said.measures(*element) && said.measures(*element + TUNNEL.pixels as usize)
-    });
+    let elements = (0..TUNNEL.pixels as usize)
+        .step_by(7)
+        .filter(|element| said.measures(*element) && said.measures(*element + TUNNEL.pixels as usize));
     let elements: Vec<usize> = elements.collect();
     (0..lines).step_by(5).flat_map(|line| elements.iter().map(move |element| (line, *element))).collect()
 }
@@ -173,7 +173,17 @@ async fn no_desk_learns_what_another_said_nor_that_it_said_anything_until_all_ha
         let way = if verdict == Some("Alarm") { Away::Examine } else { Away::Exit };
         assert_eq!(site.left(bag), way, "{verdict:?}");
         if way == Away::Examine {
-            site.daemon.done(&["hold", "lift", &inspection, "--agency", "customs", "--officer", "somebody", "--reason", "examined"]);
+            site.daemon.done(&[
+                "hold",
+                "lift",
+                &inspection,
+                "--agency",
+                "customs",
+                "--officer",
+                "somebody",
+                "--reason",
+                "examined",
+            ]);
         }
         site.stop_belt();
     }
@@ -320,8 +330,11 @@ fn marked(officer: &Officer, page: &Browser) {
     page.control("button", "Redo").press();
     page.shows("Marks (1)");
     page.control("combobox", "Category of mark 1").press();
-    page.run("const s = document.getElementById('mark-category-0'); s.value = 'firearm';
-        s.dispatchEvent(new Event('change', { bubbles: true }))", &[]);
+    page.run(
+        "const s = document.getElementById('mark-category-0'); s.value = 'firearm';
+        s.dispatchEvent(new Event('change', { bubbles: true }))",
+        &[],
+    );
     page.shows("Firearm");
     page.run("document.getElementById('stage').focus()", &[]);
     page.key("N");
@@ -391,7 +404,8 @@ async fn three_desks_and_six_release_a_bag_together_whoever_is_last() {
             .map(|(agency, _)| Officer::arrives(&turn, &site, agency, &format!("officer.{agency}"), SMALL))
             .collect();
         let (bag, inspection) = site.scan(Contents::Harmless, 12);
-        let images: BTreeSet<String> = officers.iter().map(|officer| officer.sees_the_end()["id"].to_string()).collect();
+        let images: BTreeSet<String> =
+            officers.iter().map(|officer| officer.sees_the_end()["id"].to_string()).collect();
         assert_eq!(images.len(), 1);
         for (agency, _) in &agencies[..desks - 3] {
             site.daemon.done(&["verdict", &inspection, "clear", "--agency", agency, "--officer", "somebody"]);

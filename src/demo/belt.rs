@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::daemon::Paths;
+use super::desks::Desks;
 use super::luggage::{Packed, Stock};
 use super::machine::Machine;
 use super::people::People;
@@ -39,6 +40,8 @@ const BETWEEN: Duration = Duration::from_secs(7);
 /// A person sees that the belt stands, and why, before starting it.
 const START_AFTER: Duration = Duration::from_secs(2);
 
+/// So far behind the source a picture is finished, and so far before it none has begun.
+const CLEAR_MM: f64 = 150.0;
 /// The belt has to be seen standing for so long before a person reaches to the diverter.
 const LOOKS_FOR: Duration = Duration::from_secs(1);
 
@@ -55,6 +58,7 @@ pub(super) struct Site {
 pub(super) async fn build(
     paths: &Paths,
     broker: &str,
+    desks: &Desks,
     options: &Options,
     clock: Clock,
     until: CancellationToken,
@@ -66,7 +70,8 @@ pub(super) async fn build(
         .replace("@SITE@", &belt.address().to_string())
         .replace("@DETECTOR@", &machine.address().to_string())
         .replace("@PROFILES@", &std::path::absolute(paths.profiles())?.display().to_string())
-        .replace("@REVIEW@", if options.once { "5 s" } else { "30 s" });
+        .replace("@PAGES@", &desks.pages.to_string())
+        .replace("@REVIEW@", if options.once { "5 s" } else { "90 s" });
     std::fs::write(paths.lane_file(), text)?;
     Ok(Site { belt, machine })
 }
@@ -202,8 +207,12 @@ impl Stage {
             }
             return;
         }
+        let judged = self.people.has_visitors() && self.is_seen(status);
+        if judged {
+            self.wait_for_the_desks();
+        }
         let free = self.site.with(|site, now| (site.at(now).runs(), site.is_free()));
-        if free == (false, true) {
+        if free == (false, true) && !judged {
             let since = *self.stands.get_or_insert(now);
             if now.since(since) >= START_AFTER {
                 self.site.with(|site, now| site.at(now).start());
@@ -212,6 +221,31 @@ impl Stage {
             }
         } else {
             self.stands = None;
+        }
+    }
+
+    /// Whether a bag whose picture is finished waits for a verdict.
+    fn is_seen(&self, status: &Value) -> bool {
+        let source = SETUP.scan_mm + SETUP.source_mm;
+        let inside = self.site.with(|site, now| {
+            site.at(now).bags().iter().any(|bag| bag.rear() < source + CLEAR_MM && bag.front > source - CLEAR_MM)
+        });
+        let reviewing = |subject: &Value| subject["step"] == "reviewing" && subject["at"] != "examine";
+        !inside && subjects(status).any(reviewing)
+    }
+
+    /// Somebody looks at the picture in earnest: the person at the machine stops the belt meanwhile.
+    fn wait_for_the_desks(&self) {
+        let stopped = self.site.with(|site, now| {
+            let belt = site.at(now);
+            let runs = belt.runs();
+            belt.stop();
+            runs
+        });
+        if stopped {
+            self.show.line(Line::Words(
+                "movement  the belt waits for the desks: a person stopped it at the machine".to_owned(),
+            ));
         }
     }
 

@@ -56,25 +56,29 @@ pub(super) async fn make(paths: &Paths, pages: SocketAddr) -> Result<Vec<Login>,
             agency: agency.to_owned(),
             role: Role::Officer,
         };
-        let code = match ask(paths, add).await? {
+        let code = match ask(paths, add).await {
             // An earlier run was killed before it had written the password down.
-            Reply::Refused { .. } => ask(paths, UserAct::Code { name: name.to_owned() }).await?,
+            Reply::Refused { .. } => ask(paths, UserAct::Code { name: name.to_owned() }).await,
             code => code,
         };
         let Reply::Code { code, .. } = code else { return Err(format!("no one-time code for {name}: {code:?}")) };
         let password = password()?;
         let chosen = json!({ "name": name, "code": code.expose(), "password": password });
-        post(paths, pages, "/api/first", &chosen.to_string()).await.map_err(|error| format!("{name}: {error}"))?;
+        let explain = |error| format!("{name}: {error}");
+        let cookie = post(paths, pages, "/api/first", "", &chosen.to_string()).await.map_err(explain)?;
+        // The desk is to be free for whoever comes.
+        post(paths, pages, "/api/logout", &cookie, "{}").await.map_err(explain)?;
         known.push(Login { agency: agency.to_owned(), name: name.to_owned(), password });
         file.write(&known).map_err(|error| format!("{}: {error}", file.0.display()))?;
     }
     Ok(known)
 }
 
-async fn ask(paths: &Paths, act: UserAct) -> Result<Reply, String> {
+/// Asks the daemon, which may just be starting.
+async fn ask(paths: &Paths, act: UserAct) -> Reply {
     loop {
         match socket::ask(&paths.socket(), &Call::User { act: act.clone() }).await {
-            Ok(reply) => return Ok(reply),
+            Ok(reply) => return reply,
             Err(_) => tokio::time::sleep(AGAIN).await,
         }
     }
@@ -89,8 +93,8 @@ fn password() -> Result<String, String> {
     Ok(letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-"))
 }
 
-/// Sends what the log-in page would send.
-async fn post(paths: &Paths, pages: SocketAddr, path: &str, body: &str) -> Result<(), String> {
+/// Sends what a page would send, and gives the cookie that came back.
+async fn post(paths: &Paths, pages: SocketAddr, path: &str, cookie: &str, body: &str) -> Result<String, String> {
     let explain = |error: io::Error| format!("the pages at {pages} cannot be reached: {error}");
     let mut stream = loop {
         if let Ok(stream) = TcpStream::connect(pages).await {
@@ -99,8 +103,8 @@ async fn post(paths: &Paths, pages: SocketAddr, path: &str, body: &str) -> Resul
         tokio::time::sleep(AGAIN).await;
     };
     let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: {pages}\r\nOrigin: https://{pages}\r\nX-Portside: 1\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nHost: {pages}\r\nOrigin: https://{pages}\r\nX-Portside: 1\r\nCookie: {cookie}\r\n\
+         Connection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).await.map_err(explain)?;
@@ -108,10 +112,12 @@ async fn post(paths: &Paths, pages: SocketAddr, path: &str, body: &str) -> Resul
     // A server that closes without saying so has answered all the same.
     let _ = stream.read_to_end(&mut answer).await;
     let answer = String::from_utf8_lossy(&answer);
-    match answer.strip_prefix("HTTP/1.1 200") {
-        Some(_) => Ok(()),
-        None => Err(format!("it was refused: {}", answer.lines().last().unwrap_or("no answer"))),
+    if !answer.starts_with("HTTP/1.1 200") {
+        return Err(format!("it was refused: {}", answer.lines().last().unwrap_or("no answer")));
     }
+    let cookie = answer.lines().find_map(|line| line.to_ascii_lowercase().starts_with("set-cookie:").then_some(line));
+    let value = cookie.and_then(|line| line.split_once(':')).and_then(|(_, cookie)| cookie.split(';').next());
+    Ok(value.unwrap_or_default().trim().to_owned())
 }
 
 /// The certificate that the daemon made is the only one that is trusted.

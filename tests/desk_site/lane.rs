@@ -155,7 +155,7 @@ pub fn write(dir: &Path, plan: Plan, port: u16, belt: SocketAddr, detector: Sock
         .replace("@DIR@", dir.to_str().unwrap())
         .replace("@PORT@", &port.to_string())
         .replace("@LOCK@", plan.lock_after)
-        .replace("@NAME@", "X 光机")
+        .replace("@NAME@", plan.xray_name)
         .replace("@SITE@", &belt.to_string())
         .replace("@DETECTOR@", &detector.to_string())
         .replace("@REVIEW@", plan.review);

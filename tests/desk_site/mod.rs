@@ -97,9 +97,11 @@ pub struct Plan {
     pub desks: usize,
     pub review: &'static str,
     pub lock_after: &'static str,
+    /// What the X-ray machine is called in the lane file.
+    pub xray_name: &'static str,
 }
 
-pub const PLAN: Plan = Plan { desks: 2, review: "10 min", lock_after: "5 min" };
+pub const PLAN: Plan = Plan { desks: 2, review: "10 min", lock_after: "5 min", xray_name: "X 光机" };
 
 impl DeskSite {
     /// Builds it in `dir` and starts its daemon.

@@ -1,6 +1,7 @@
 //! Builds everything, runs it, and shuts it down: producers first, the journal last.
 
 mod cameras;
+mod lines;
 mod machine;
 mod pictures;
 mod recollection;
@@ -28,6 +29,7 @@ use crate::control::status::{LaneWords, Status};
 use crate::control::tally::Tally;
 use crate::control::{Control, Parts};
 use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec};
+use crate::image::feed::{self, Feed};
 use crate::journal::{self, Draft, EvidenceFiles, Gravity, Journal, OpenError, Options, Seals, Stream};
 use crate::notify::{Progress, ready};
 use crate::supervise;
@@ -114,7 +116,19 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let roles = Roles::of(&config);
     let links = start_links(&config, &roles, clock, &field_events, &producers);
     let (scans_out, scans) = mpsc::channel(8);
-    pictures::watch_folders(&config, &evidence, clock, &scans_out, &producers);
+    let feed = Feed::new(feed::Settings::default(), clock);
+    pictures::watch_folders(&config, &evidence, clock, &scans_out, &feed, &producers);
+    let detectors = lines::start(
+        &config,
+        &lines::Parts {
+            evidence: evidence.clone(),
+            feed: feed.clone(),
+            clock,
+            scans: scans_out.clone(),
+            events: field_events.clone(),
+        },
+        &producers,
+    );
     let (calls, asked) = mpsc::channel(64);
     let (for_control, control_asked) = mpsc::channel(64);
     let (stops_out, stops) = mpsc::channel(64);
@@ -144,7 +158,9 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let watches: Vec<_> = devices
         .links
         .iter()
-        .map(|link| supervise::link(link.name().into(), link.stats().clone(), clock, progress.clone()))
+        .map(|link| (Arc::from(link.name()), link.stats().clone()))
+        .chain(detectors.iter().map(|link| (link.name().clone(), link.stats().clone())))
+        .map(|(name, stats)| supervise::link(name, stats, clock, progress.clone()))
         .map(tokio::spawn)
         .collect();
     let control = Control::new(Parts {
@@ -182,6 +198,9 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     }
     for camera in cameras {
         let _ = tokio::time::timeout(LINK_END, camera.ended()).await;
+    }
+    for detector in detectors {
+        let _ = tokio::time::timeout(LINK_END, detector.ended()).await;
     }
     // Pictures that were taken come on record while there is a journal.
     let _ = tokio::time::timeout(UPLINK_END, snapper).await;

@@ -289,7 +289,7 @@ table! {
         optional dust: Metres<1, 200> = "\"15 mm\"";
         /// No subject is longer.
         optional longest: Metres<100, 5_000> = "\"1.2 m\"";
-        /// A picture comes no earlier than this after its subject has left the source.
+        /// A picture comes no earlier than this after its subject has left the source; 0 for a machine that sends lines.
         optional picture_after: Span<0, MINUTE> = "\"300 ms\"";
         /// And no later than this, as a rule.
         optional picture_within: Span<100, { 5 * MINUTE }> = "\"1.5 s\"";

@@ -75,7 +75,9 @@ impl Control {
         match scan {
             Scan::Picture { picture, path } => {
                 self.step(Happening::Picture(picture));
-                self.queue.push(Step::Taken(path));
+                if let Some(path) = path {
+                    self.queue.push(Step::Taken(path));
+                }
             }
             Scan::SetAside { device, name, reason } => {
                 let inspection = self.parts.machine.view().inspection();

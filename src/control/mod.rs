@@ -64,8 +64,8 @@ pub enum Scan {
     Picture {
         /// What it is.
         picture: Picture,
-        /// Where the sender's file lies; it is moved away once the picture is on record.
-        path: PathBuf,
+        /// Where the sender's file lies, if it was one; it is moved away once the picture is on record.
+        path: Option<PathBuf>,
     },
     /// A file that cannot be used.
     SetAside {

@@ -316,6 +316,14 @@ pub(super) fn picture_data(picture: &Picture) -> Value {
     if let Some(image) = &picture.image {
         data["image"] = json!(image);
     }
+    if let Some(presentation) = &picture.presentation {
+        data["presentation"] = json!(presentation);
+    }
+    if let Some(outcome) = &picture.outcome {
+        data["lines"] = json!(outcome.lines);
+        data["filled"] = json!(outcome.filled);
+        data["flaws"] = json!(outcome.flaws);
+    }
     if let Some(sidecar) = &picture.sidecar {
         data["sidecar"] = json!(sidecar);
     }

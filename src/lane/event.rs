@@ -80,6 +80,13 @@ pub struct Picture {
     /// may be of one image. `None`: the file is an image by itself, and its hash the image's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Arc<str>>,
+    /// SHA-256 of the image as it was rendered for people (PNG), where this program made it of a detector's lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presentation: Option<Arc<str>>,
+    /// How the image ended that was made of a detector's lines: how many there are, how many of them were lost and
+    /// filled, what is wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<crate::image::Outcome>,
     /// Media type: `image/png`, `image/jpeg`, `image/tiff`, `application/dicom`, or `application/octet-stream` for
     /// samples alone.
     pub media_type: Arc<str>,
@@ -119,6 +126,16 @@ pub enum Arrival {
         /// Why, in a sentence.
         reason: Arc<str>,
     },
+}
+
+impl Arrival {
+    /// True for what came as it was made.
+    pub const fn is_fresh(&self) -> bool {
+        match self {
+            Self::Fresh { .. } => true,
+            Self::Stale { .. } => false,
+        }
+    }
 }
 
 /// What a person asks of the lane.

@@ -117,6 +117,8 @@ pub(crate) fn picture(name: &str, made: Moment) -> Picture {
     Picture {
         sha256: format!("{name:0>64}").into(),
         image: None,
+        presentation: None,
+        outcome: None,
         media_type: "image/png".into(),
         size: 1_000,
         width: 40,

@@ -15,8 +15,9 @@ mod uplink;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::checked::{Agency, Config, Lane, Review, Store, Way};
+use super::checked::{Agency, Config, Device, Lane, Review, Station, Store, Way};
 use super::choice::Traffic;
 use super::codes::{self, Code};
 use super::faults::{Faults, Placed};
@@ -72,10 +73,10 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
         },
         screens,
         links,
+        way: as_its_pictures_come(way?, station.as_ref()?, &devices),
         devices,
         station: station?,
         review: review?,
-        way: way?,
         temperature: match temperature {
             Some(rules) => Some(rules?),
             None => None,
@@ -86,6 +87,17 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
         },
         hash: hash.into(),
     })
+}
+
+/// A picture that is made of lines is there as soon as its subject has left the beam: nothing has to be waited for that
+/// a machine would do before it writes a file.
+fn as_its_pictures_come(mut way: Way, station: &Station, devices: &[Device]) -> Way {
+    let lines = station.xray.is_some_and(|xray| devices[xray].lines().is_some());
+    match &mut way {
+        Way::Belt(belt) if lines => belt.images.min = Duration::ZERO,
+        Way::Belt(_) | Way::Gate(_) => {}
+    }
+    way
 }
 
 /// The gate of a lane for vehicles, or the belt of one for baggage or parcels.

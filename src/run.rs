@@ -140,6 +140,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let devices =
         Devices { views: device_views(&config), links, movers: machine::movers(&config), outcomes: outcomes_out };
     let scribe = Scribe::start(journal.clone(), seals.clone());
+    let tally = Tally::begin(&journal);
     let (status_out, status) = watch::channel(Arc::new(Status {
         generation: 0,
         at: clock.moment(),
@@ -147,6 +148,8 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         lane: machine.view(),
         devices: devices.views.clone(),
         portals: Vec::new(),
+        agreement: tally.view(),
+        sights: Arc::new(machine.sights()),
     }));
     let cameras = cameras::start(&config, clock, &field_events, &producers);
     let (snapshots, snapper) = Snapshots::start(cameras::looked_at(&config, &cameras), evidence, scribe.clone(), clock);
@@ -174,7 +177,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         journal: journal.clone(),
         seals,
         snapshots,
-        tally: Tally::begin(&journal),
+        tally,
         words,
         field,
         scans,

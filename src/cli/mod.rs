@@ -6,6 +6,7 @@ pub mod check;
 mod decode;
 mod demo;
 mod door;
+mod examine;
 pub mod init;
 pub mod journal;
 pub mod online;

@@ -149,7 +149,7 @@ impl Agreement {
     fn pair(&self, one: &Arc<str>, other: &Arc<str>) -> PairFigures {
         let (mut table, mut silent) = ([[0_u32; WORDS.len()]; WORDS.len()], 0);
         for parts in &self.closed {
-            let of = |agency| parts.iter().find(|part| part.agency == *agency);
+            let of = |agency: &Arc<str>| parts.iter().find(|part| part.agency == *agency);
             let (Some(one), Some(other)) = (of(one), of(other)) else { continue };
             match (one.said, other.said) {
                 (Some(row), Some(column)) => table[row][column] += 1,

@@ -308,8 +308,10 @@ fn todo(inspection: &Inspection) -> Vec<(&'static str, Vec<Arc<str>>, &'static s
         Step::Unidentified { .. } => todos.push(("identify", Vec::new(), "Type the licence plate or other number.")),
         Step::Reviewing { .. } => {
             let waiting = inspection.case.review.iter().filter(|(_, standing)| **standing == Standing::Waiting);
-            let agencies = waiting.map(|(desk, _)| Arc::clone(&desk.agency)).collect();
-            todos.push(("judge", agencies, "Judge the subject."));
+            let agencies: Vec<_> = waiting.map(|(desk, _)| Arc::clone(&desk.agency)).collect();
+            if !agencies.is_empty() {
+                todos.push(("judge", agencies, "Judge the subject.")); // nobody named would mean everybody
+            }
         }
         Step::Held => todos.extend(inspection.case.todos()),
         Step::AwaitingPicture { .. } | Step::Released { .. } => {}

@@ -10,7 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 
-use super::{App, Visitor, act, guard, live, login, pages, reply};
+use super::{App, Visitor, act, archive, guard, live, login, pages, reply};
 use crate::people::{NoEntry, Presence};
 
 /// The session's cookie: no other site, no script and no plain connection sees it.
@@ -33,6 +33,7 @@ pub(super) fn router(app: Arc<App>) -> axum::Router {
         .route("/api/hand-over", post(login::hand_over))
         .route("/api/me", get(login::me))
         .route("/api/act", post(act::act))
+        .route("/api/image/{id}/presentation.png", get(archive::presentation))
         .fallback(|| async { reply::refused(StatusCode::NOT_FOUND, "no_such_page", "there is no such page") })
         .layer(middleware::from_fn_with_state(app.clone(), pass))
         .with_state(app)

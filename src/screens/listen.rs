@@ -123,7 +123,7 @@ pub(super) struct Peer {
     /// The address.
     pub address: SocketAddr,
     /// The place.
-    pub place: Arc<Place>,
+    pub(super) place: Arc<Place>,
 }
 
 /// Serves `app` until `stop`; answers that have begun are finished.

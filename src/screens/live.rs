@@ -17,9 +17,10 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::extract::{Extension, Path, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, Sleep};
 
 use super::desk::{self, State};
@@ -30,6 +31,7 @@ use crate::clock::rfc3339_millis;
 use crate::control::call::Call;
 use crate::control::status::Status;
 use crate::image::feed::{News, Watcher};
+use crate::image::material::SIDE;
 use crate::lane::{Act, ImageRef};
 use crate::people::{NoEntry, Presence, Standing};
 
@@ -69,16 +71,6 @@ enum Said {
     Shown { image: Arc<str>, revision: u32 },
 }
 
-/// A state as it is sent.
-#[derive(Serialize)]
-struct Told<'a> {
-    r#type: &'static str,
-    generation: u64,
-    now: String,
-    #[serde(flatten)]
-    state: &'a State,
-}
-
 /// Why the loop woke up.
 enum Woken {
     Stop,
@@ -86,6 +78,7 @@ enum Woken {
     Status,
     Said(Option<Result<Message, axum::Error>>),
     Session,
+    Brought(bool),
     News(News),
     Old(News),
 }
@@ -156,6 +149,7 @@ async fn serve(socket: WebSocket, visitor: Visitor, standing: watch::Receiver<St
         status,
         beat,
         gather: None,
+        bringing: None,
         told: None,
         drawn: Vec::new(),
         reported: VecDeque::new(),
@@ -182,6 +176,8 @@ struct Page {
     status: watch::Receiver<Arc<Status>>,
     beat: Interval,
     gather: Option<Pin<Box<Sleep>>>,
+    /// An image that is on its way back from evidence.
+    bringing: Option<(Arc<str>, JoinHandle<bool>)>,
     told: Option<State>,
     /// Drawn, and of no subject yet.
     drawn: Vec<ImageRef>,
@@ -209,6 +205,10 @@ impl Page {
             },
         });
         self.say(&hello).await?;
+        if let Some(table) = &self.app.materials {
+            let data = base64(&table.texture());
+            self.say(&json!({ "type": "materials", "width": SIDE, "height": SIDE, "data": data })).await?;
+        }
         self.state().await
     }
 
@@ -223,7 +223,13 @@ impl Page {
 
     /// Waits for whatever comes first. The heartbeat goes before all else, lines after it: there are always more.
     async fn next(&mut self) -> Woken {
-        let Self { socket, standing, watcher, old, status, beat, gather, app, .. } = self;
+        let Self { socket, standing, watcher, old, status, beat, gather, app, bringing, .. } = self;
+        let brought = async {
+            match bringing {
+                Some((_, task)) => Woken::Brought(task.await.unwrap_or(false)),
+                None => std::future::pending().await,
+            }
+        };
         let gathered = async {
             if let Some(sleep) = gather {
                 sleep.await;
@@ -242,6 +248,7 @@ impl Page {
             Ok(()) = standing.changed() => Woken::Session,
             Ok(()) = status.changed() => Woken::Status,
             said = socket.recv() => Woken::Said(said),
+            brought = brought => brought,
             news = gathered => news,
         }
     }
@@ -253,6 +260,7 @@ impl Page {
             Woken::Status => self.state().await,
             Woken::Session => self.session(),
             Woken::Said(said) => self.said(said).await,
+            Woken::Brought(there) => self.brought(there).await,
             Woken::News(news) => self.news(news).await,
             // The link is the live feed's to tell of.
             Woken::Old(News::Link { .. }) => Ok(()),
@@ -280,14 +288,14 @@ impl Page {
     /// Tells the state if it is another one for this desk.
     async fn state(&mut self) -> Result<(), Leave> {
         let status = self.status.borrow_and_update().clone();
-        let state = desk::compose(&self.app.site, &status, &self.visitor.person.agency, self.app.clock.moment());
+        let Some(state) = desk::compose(&self.app.site, &status, &self.visitor.person.agency) else { return Ok(()) };
         if self.told.as_ref() == Some(&state) {
             return Ok(());
         }
         self.generation += 1;
-        let told = Told { r#type: "state", generation: self.generation, now: self.now(), state: &state };
-        let text = serde_json::to_string(&told).unwrap_or_default();
+        let text = desk::message(&state, self.generation, self.app.clock.moment(), &self.now());
         self.socket.send(Message::Text(text.into())).await?;
+        self.app.known.add(state.subjects.iter().flat_map(|subject| subject.images.iter()));
         self.told = Some(state);
         self.report();
         Ok(())
@@ -330,9 +338,26 @@ impl Page {
         }
     }
 
-    /// From memory, else from evidence.
+    /// From memory, else from evidence, which takes its time. Whoever asks for another image meanwhile no longer wants
+    /// the one before.
     async fn want(&mut self, image: &Arc<str>) -> Result<(), Leave> {
         if self.watcher.want(image) || self.old.want(image) {
+            return Ok(());
+        }
+        if !self.app.known.contains(image) {
+            return self.say(&json!({ "type": "gone", "image": image })).await;
+        }
+        let (app, id) = (self.app.clone(), image.clone());
+        let task = tokio::spawn(async move { app.archive.bring_back(&id, &app.recalled).await });
+        if let Some((_, before)) = self.bringing.replace((image.clone(), task)) {
+            before.abort();
+        }
+        Ok(())
+    }
+
+    async fn brought(&mut self, there: bool) -> Result<(), Leave> {
+        let Some((image, _)) = self.bringing.take() else { return Ok(()) };
+        if there && self.old.want(&image) {
             return Ok(());
         }
         self.say(&json!({ "type": "gone", "image": image })).await
@@ -346,10 +371,13 @@ impl Page {
                 return Ok(self.socket.send(Message::Binary(frame)).await?);
             }
             News::Link { up } => json!({ "type": "link", "up": up }),
-            News::Begin { image, number, format, made } => json!({
+            News::Begin { image, number, format, made } => {
+                self.app.known.add([&image]);
+                json!({
                 "type": "image.begin", "image": image, "number": number, "format": &*format,
                 "made": rfc3339_millis(made),
-            }),
+                })
+            }
             News::End { image, number, outcome, missing } => json!({
                 "type": "image.end", "image": image, "number": number, "outcome": outcome, "missing": missing,
             }),
@@ -367,6 +395,34 @@ impl Page {
     }
 }
 
+/// As RFC 4648 has it, for a browser's `atob`.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let word = three.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        for place in 0..4 {
+            let letter = LETTERS[(word >> (18 - 6 * place)) as usize & 63];
+            text.push(if place <= three.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
 const fn nonsense() -> Leave {
     Leave::Close(code::NONSENSE, "this is not what a page of this lane says")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_that_of_the_standard() {
+        let standard =
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy"), ("\u{ff}>", "w78+")];
+        for (plain, text) in standard {
+            assert_eq!(base64(plain.as_bytes()), text);
+        }
+    }
 }

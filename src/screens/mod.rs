@@ -10,6 +10,7 @@
 //! The lane publishes and never looks who reads; what people ask takes the way of the control socket.
 
 mod act;
+mod archive;
 mod desk;
 mod door;
 mod frame;
@@ -24,6 +25,7 @@ mod reply;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
@@ -32,9 +34,13 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::control::socket::Asked;
 use crate::control::status::Status;
+use crate::field::decoder::Decoder;
 use crate::image::feed::{self, Feed};
+use crate::image::material::Table;
+use crate::journal::EvidenceFiles;
 use crate::lane::Officer;
 use crate::people::{People, Person};
+use archive::{Archive, Known};
 pub use guard::Hosts;
 pub use listen::Limits;
 use once::Once;
@@ -105,6 +111,12 @@ pub struct Parts {
     pub status: watch::Receiver<Arc<Status>>,
     /// Who may log in.
     pub people: People,
+    /// Where finished images lie.
+    pub evidence: EvidenceFiles,
+    /// What reads them.
+    pub decoder: Decoder,
+    /// Which material colours what, calibrated for the station's machine; `None`: images stay grey.
+    pub materials: Option<Arc<Table>>,
     /// The way of calls to the control task.
     pub calls: mpsc::Sender<Asked>,
     /// The way of stops, which waits behind nothing.
@@ -122,6 +134,9 @@ struct App {
     recalled: Feed,
     status: watch::Receiver<Arc<Status>>,
     people: People,
+    archive: Archive,
+    known: Known,
+    materials: Option<Arc<Table>>,
     calls: mpsc::Sender<Asked>,
     stops: mpsc::Sender<Asked>,
     clock: Clock,
@@ -146,7 +161,7 @@ impl Visitor {
 
 /// Serves the screens until `stop`.
 pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: CancellationToken) {
-    let Parts { site, hosts, limits, feed, status, people, calls, stops, clock } = parts;
+    let Parts { site, hosts, limits, feed, status, people, evidence, decoder, materials, calls, stops, clock } = parts;
     let app = Arc::new(App {
         site,
         hosts,
@@ -155,6 +170,9 @@ pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: 
         recalled: Feed::new(RECALLED, clock),
         status,
         people,
+        archive: Archive::new(evidence, decoder),
+        known: Known::default(),
+        materials,
         calls,
         stops,
         clock,
@@ -164,4 +182,16 @@ pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: 
         acting: Arc::new(Semaphore::new(ACTS_MAX)),
     });
     listen::serve(listener, tls, door::router(app), limits, stop).await;
+}
+
+/// TLS with this certificate: HTTP/1.1 alone, because a WebSocket needs it and nothing else would gain.
+///
+/// # Errors
+/// When the key does not fit the certificate.
+pub fn tls(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<TlsAcceptor, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let mut config = builder.with_no_client_auth().with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -180,8 +180,10 @@ impl Belt {
             match subject.step {
                 Step::Reviewing { .. } => {
                     let waits = subject.case.review.iter().filter(|(_, standing)| **standing == Standing::Waiting);
-                    let agencies = waits.map(|(desk, _)| Arc::clone(&desk.agency)).collect();
-                    add("judge", agencies, format!("Judge the subject ({id})."));
+                    let agencies: Vec<_> = waits.map(|(desk, _)| Arc::clone(&desk.agency)).collect();
+                    if !agencies.is_empty() {
+                        add("judge", agencies, format!("Judge the subject ({id})."));
+                    }
                 }
                 Step::Held => {
                     for (code, agencies, text) in subject.case.todos() {

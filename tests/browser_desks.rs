@@ -9,7 +9,8 @@ mod site;
 use std::collections::BTreeSet;
 
 use browser::{Browser, Pointer, SMALL, Turn};
-use desk_site::{DeskSite, Officer, PLAN, Plan, Said, TUNNEL};
+use desk_site::compare::{difference, first_line, places};
+use desk_site::{DeskSite, Officer, PLAN, Plan};
 use portside::simulate::phantom::luggage::Contents;
 use portside_devices::simulate::belt::Away;
 use serde_json::{Value, json};
@@ -22,35 +23,6 @@ async fn two_desks(turn: &Turn, dir: &tempfile::TempDir) -> (DeskSite, Officer, 
     let customs = Officer::arrives(turn, &site, "customs", "zhang.wei", SMALL);
     let ciq = Officer::arrives(turn, &site, "ciq", "li.na", SMALL);
     (site, customs, ciq)
-}
-
-/// Places all over the first `lines` lines.
-fn places(lines: usize, said: &Said) -> Vec<(usize, usize)> {
-    let elements = (0..TUNNEL.pixels as usize)
-        .step_by(7)
-        .filter(|element| said.measures(*element) && said.measures(*element + TUNNEL.pixels as usize));
-    let elements: Vec<usize> = elements.collect();
-    (0..lines).step_by(5).flat_map(|line| elements.iter().map(move |element| (line, *element))).collect()
-}
-
-/// By how much a picture differs from the raw lines when its first line is line `first` of them: mean and most.
-fn difference(seen: &[[u16; 2]], places: &[(usize, usize)], said: &Said, first: usize) -> Option<(f64, f64)> {
-    let mut differences = Vec::new();
-    for (pair, (line, element)) in seen.iter().zip(places) {
-        said.lines.get(first + line)?;
-        for (energy, sample) in pair.iter().enumerate() {
-            let truth = said.truth(first + line, energy * TUNNEL.pixels as usize + element).clamp(0.0, 65_535.0);
-            differences.push((f64::from(*sample) - truth).abs());
-        }
-    }
-    let mean = differences.iter().sum::<f64>() / differences.len() as f64;
-    Some((mean, differences.into_iter().fold(0.0, f64::max)))
-}
-
-/// Which raw line the picture begins with: the one with which it fits best.
-fn first_line(seen: &[[u16; 2]], places: &[(usize, usize)], said: &Said) -> usize {
-    let fits = (0..said.lines.len()).filter_map(|first| Some((first, difference(seen, places, said, first)?.0)));
-    fits.min_by(|one, other| one.1.total_cmp(&other.1)).expect("lines were sent").0
 }
 
 #[tokio::test(flavor = "multi_thread")]

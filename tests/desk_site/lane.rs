@@ -4,11 +4,13 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use portside::simulate::tunnel::TunnelSetup;
+
 use super::{AGENCIES, Plan};
 use crate::site::daemon::lane_file;
 
 pub const DETECTOR_NAME: &str = "xray/test-lines";
-pub const DETECTOR: &str = r#"
+const DETECTOR: &str = r#"
 kind = "xray"
 vendor = "Test"
 model = "line detector, two energies"
@@ -22,21 +24,21 @@ counter = { at = 4, type = "u32" }
 view = { at = 8 }
 kind = { at = 9, data = 0, dark = 1, white = 2 }
 length = { at = 12, type = "u32" }
-pixels = 192
+pixels = @PIXELS@
 energies = 2
 arrangement = "low-then-high"
 bits = 16
 trailer = 2
 checksum = { sum = "crc16-ccitt" }
-pitch_um = 3000
-rate = 80
+pitch_um = @PITCH@
+rate = @RATE@
 speed_mm_s = 200
 idle = "nothing"
 silence = "60 s"
 calibration = { lines = "flagged", average = 64 }
 
 [[test]]
-header = "4C 58 52 31 02 01 00 00 00 00 00 00 12 03 00 00"
+header = "4C 58 52 31 02 01 00 00 00 00 00 00 @LENGTH@ 00 00"
 samples = "00 10 FF FF 01 00"
 counter = 258
 low = [4096, 65535, 1, 0]
@@ -141,10 +143,20 @@ blind = true
 timeout = "@REVIEW@"
 "#;
 
-pub fn write(dir: &Path, plan: Plan, port: u16, belt: SocketAddr, detector: SocketAddr) {
+/// The profile of a detector over a belt that runs `speed` mm/s.
+pub fn profile(tunnel: TunnelSetup, speed: f64) -> String {
+    let [low, high] = u16::try_from(16 + 4 * tunnel.pixels + 2).unwrap().to_le_bytes();
+    DETECTOR
+        .replace("@PIXELS@", &tunnel.pixels.to_string())
+        .replace("@PITCH@", &format!("{:.0}", tunnel.pitch_mm * 1_000.0))
+        .replace("@RATE@", &format!("{:.0}", speed / tunnel.line_mm))
+        .replace("@LENGTH@", &format!("{low:02X} {high:02X}"))
+}
+
+pub fn write(dir: &Path, plan: Plan, detector_profile: &str, port: u16, belt: SocketAddr, detector: SocketAddr) {
     let profile = dir.join("profiles").join(DETECTOR_NAME).with_extension("toml");
     fs::create_dir_all(profile.parent().unwrap()).unwrap();
-    fs::write(profile, DETECTOR).unwrap();
+    fs::write(profile, detector_profile).unwrap();
     let present = &AGENCIES[..plan.desks];
     let agencies: String =
         present.iter().map(|(id, name)| format!("\n[[agency]]\nid = \"{id}\"\nname = \"{name}\"\n")).collect();

@@ -1,6 +1,7 @@
 //! A baggage lane with a live detector, its daemon, and officers in front of real browsers.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)] // each test program uses a part
 
+pub mod compare;
 mod lane;
 mod officer;
 
@@ -22,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use crate::site::daemon::Daemon;
 use crate::site::{free_port, until, wait};
 
-pub use officer::{Officer, PASSWORD};
+pub use compare::first_line_of;
+pub use officer::{Officer, PASSWORD, english};
 
 /// Small, so that software graphics keep up: 192 elements of 3 mm, a line for every 2.5 mm of the belt.
 pub const TUNNEL: TunnelSetup = TunnelSetup { pixels: 192, pitch_mm: 3.0, line_mm: 2.5, source_mm: 1_200.0 };
@@ -37,7 +39,7 @@ pub const AGENCIES: [(&str, &str); 6] = [
 ];
 /// Dark lines and white ones of a calibration.
 const CALIBRATION: u32 = 64;
-/// Lines that the processor averages less exactly than this are compared by, counts.
+/// Millimetres a second.
 const SPEED: f64 = 200.0;
 
 const BELT: BeltSetup = BeltSetup {
@@ -57,6 +59,8 @@ pub struct Said {
     dark: Vec<f64>,
     white: Vec<f64>,
     pub lines: Vec<Vec<u16>>,
+    /// When each was handed to the socket, wall time in milliseconds.
+    pub sent_ms: Vec<f64>,
 }
 
 impl Said {
@@ -64,6 +68,11 @@ impl Said {
     pub fn truth(&self, line: usize, sample: usize) -> f64 {
         let raw = f64::from(self.lines[line][sample]);
         f64::from(AIR) * (raw - self.dark[sample]) / (self.white[sample] - self.dark[sample])
+    }
+
+    /// Elements of a line.
+    pub fn elements(&self) -> usize {
+        self.dark.len() / 2
     }
 
     /// Elements that measure.
@@ -75,6 +84,7 @@ impl Said {
 /// The lane.
 pub struct DeskSite {
     pub dir: PathBuf,
+    pub plan: Plan,
     pub belt: Served<BeltSite>,
     pub tunnel: Arc<Mutex<Tunnel>>,
     pub sender: LineSender,
@@ -99,30 +109,35 @@ pub struct Plan {
     pub lock_after: &'static str,
     /// What the X-ray machine is called in the lane file.
     pub xray_name: &'static str,
+    pub tunnel: TunnelSetup,
+    /// Bags are computed on every so-many-th place.
+    pub grain: u32,
 }
 
-pub const PLAN: Plan = Plan { desks: 2, review: "10 min", lock_after: "5 min", xray_name: "X 光机" };
+pub const PLAN: Plan =
+    Plan { desks: 2, review: "10 min", lock_after: "5 min", xray_name: "X 光机", tunnel: TUNNEL, grain: 1 };
 
 impl DeskSite {
     /// Builds it in `dir` and starts its daemon.
     pub async fn start(dir: &Path, plan: Plan) -> Self {
         let stop = CancellationToken::new();
         let belt = serve(BeltSite::new(BELT), Clock::start(), stop.clone()).await.unwrap();
-        let detector = Profile::parse(lane::DETECTOR_NAME, lane::DETECTOR).unwrap().detector.unwrap();
-        let tunnel = Arc::new(Mutex::new(Tunnel::new(TUNNEL, &detector, 11)));
+        let profile = lane::profile(plan.tunnel, SPEED);
+        let detector = Profile::parse(lane::DETECTOR_NAME, &profile).unwrap().detector.unwrap();
+        let tunnel = Arc::new(Mutex::new(Tunnel::new(plan.tunnel, &detector, 11)));
         let said = Arc::new(Mutex::new(Said::default()));
         let (machine, heard) = (tunnel.clone(), said.clone());
         let calibrate = Arc::new(move || {
             let (dark, white) = machine.lock().unwrap().calibrate(CALIBRATION);
-            *heard.lock().unwrap() = Said { dark: mean(&dark), white: mean(&white), lines: Vec::new() };
+            *heard.lock().unwrap() = Said { dark: mean(&dark), white: mean(&white), ..Said::default() };
             (dark, white)
         });
         let sender = LineSender::serve(detector, calibrate, stop.clone()).await.unwrap();
         let port = free_port();
-        lane::write(dir, plan, port, belt.address(), sender.address());
+        lane::write(dir, plan, &profile, port, belt.address(), sender.address());
         tokio::spawn(send(belt.clone(), tunnel.clone(), said.clone(), sender.clone(), stop.clone()));
         let daemon = Daemon::start(dir);
-        let site = Self { dir: dir.to_owned(), belt, tunnel, sender, said, daemon, port, stop, gone: Vec::new() };
+        let site = Self { dir: dir.to_owned(), plan, belt, tunnel, sender, said, daemon, port, stop, gone: Vec::new() };
         site.daemon.until("a belt that is read", |status| status["lane"]["step"] == "free");
         // The daemon does not know what stood over the diverter when it started, until a person has looked.
         site.daemon.done(&["barrier", "confirm-clear", "--agency", "customs", "--officer", "somebody"]);
@@ -145,7 +160,7 @@ impl DeskSite {
 
     /// A packed bag is put down at the entry of the belt, which runs from then on.
     pub fn put(&self, contents: Contents, length: f64, seed: u64) -> u64 {
-        let exposure = Tunnel::expose(TUNNEL, contents, length, 1, seed);
+        let exposure = Tunnel::expose(self.plan.tunnel, contents, length, self.plan.grain, seed);
         self.start_belt();
         let bag = self.belt.with(|site, now| site.at(now).put(-5.0, length));
         self.tunnel.lock().unwrap().pack(bag, exposure);
@@ -210,10 +225,13 @@ async fn send(
     sender: LineSender,
     stop: CancellationToken,
 ) {
+    let clock = Clock::start();
     while !stop.is_cancelled() {
         let lines = belt.with(|site, now| tunnel.lock().unwrap().look(site.at(now)));
         for line in lines {
-            said.lock().unwrap().lines.push(line.clone());
+            let mut said = said.lock().unwrap();
+            said.lines.push(line.clone());
+            said.sent_ms.push(clock.wall().as_microsecond() as f64 / 1_000.0);
             sender.send(line);
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

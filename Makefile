@@ -27,6 +27,10 @@ TEST_PACKAGES += systemd
 TEST_PACKAGES += procps
 # dcmdump, an independent reader of the DICOS files that a lane writes
 TEST_PACKAGES += dcmtk
+# the browser that officers use and its WebDriver: 490 MB on a bare Debian 12, letters included
+TEST_PACKAGES += chromium chromium-driver
+# Chinese letters for its screenshots, 91 MB of these
+TEST_PACKAGES += fonts-noto-cjk
 
 # For portside-vision, the only part that needs OpenCV (350 packages and 1.8 GB on a bare Debian 12):
 VISION_PACKAGES := libopencv-dev
@@ -88,11 +92,12 @@ endurance: setup
 
 setup: rust
 	@$(call install,$(PACKAGES) $(TEST_PACKAGES))
-	@cmp -s tests/peers/requirements.txt $(PORTSIDE_VENV)/installed.txt || { \
+	@cat tests/peers/requirements.txt tests/peers/files.txt | cmp -s - $(PORTSIDE_VENV)/installed.txt || { \
 		echo "setup: installing the test peers into $(PORTSIDE_VENV)"; \
 		python3 -m venv $(PORTSIDE_VENV) && \
 		$(PORTSIDE_VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/peers/requirements.txt && \
-		cp tests/peers/requirements.txt $(PORTSIDE_VENV)/installed.txt; }
+		$(PORTSIDE_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/peers/files.txt && \
+		cat tests/peers/requirements.txt tests/peers/files.txt > $(PORTSIDE_VENV)/installed.txt; }
 
 setup-demo: rust
 	@$(call install,$(PACKAGES))

@@ -28,7 +28,7 @@ pub(super) struct DemoArgs {
     /// Broker to use instead of the embedded one, such as mqtt://127.0.0.1:1883
     #[arg(long, value_name = "URL")]
     broker: Option<String>,
-    /// Address that the embedded broker listens on
+    /// Address that the embedded broker and the desks' pages listen on
     #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
     /// Lines instead of the terminal view

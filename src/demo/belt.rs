@@ -1,4 +1,4 @@
-//! The baggage lane of the demo: bags that ride through an X-ray machine, its pictures, and the people around it.
+//! The baggage lane of the demo: bags that ride through an X-ray machine, its lines, and the people around it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::daemon::Paths;
+use super::desks::Desks;
+use super::luggage::{Packed, Stock};
+use super::machine::Machine;
 use super::people::People;
 use super::show::{Line, Show};
 use super::story::{self, Story};
 use super::{LOOK, Options, STUCK};
 use crate::clock::Clock;
-use crate::simulate::phantom::files::Habit;
-use crate::simulate::scanner::{Goods, Scanner, Sending};
 use crate::simulate::{Served, serve};
 
 const LANE_FILE: &str = include_str!("belt.toml");
@@ -34,45 +35,55 @@ const SETUP: BeltSetup = BeltSetup {
     speed: 400.0,
     picture_gap_mm: 60.0,
 };
-/// Pixels of a picture.
-const SIZE: (u32, u32) = (480, 320);
 /// Passengers put their bags down so far apart.
 const BETWEEN: Duration = Duration::from_secs(7);
 /// A person sees that the belt stands, and why, before starting it.
 const START_AFTER: Duration = Duration::from_secs(2);
 
+/// So far behind the source a picture is finished, and so far before it none has begun.
+const CLEAR_MM: f64 = 150.0;
 /// The belt has to be seen standing for so long before a person reaches to the diverter.
 const LOOKS_FOR: Duration = Duration::from_secs(1);
 
-/// Serves the belt on a socket and writes the lane file.
+/// The belt and the X-ray machine over it.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    /// Bags, light barriers, diverter.
+    pub(super) belt: Served<BeltSite>,
+    /// The detector.
+    pub(super) machine: Machine,
+}
+
+/// Serves the belt and its detector on sockets and writes the lane file.
 pub(super) async fn build(
     paths: &Paths,
     broker: &str,
-    once: bool,
+    desks: &Desks,
+    options: &Options,
     clock: Clock,
     until: CancellationToken,
-) -> std::io::Result<Served<BeltSite>> {
-    std::fs::create_dir_all(paths.pictures())?;
-    let site = serve(BeltSite::new(SETUP), clock, until).await?;
-    let pictures = std::path::absolute(paths.pictures())?;
+) -> std::io::Result<Site> {
+    let belt = serve(BeltSite::new(SETUP), clock, until.clone()).await?;
+    let machine = Machine::start(paths, belt.clone(), options.seed, until).await?;
     let text = LANE_FILE
         .replace("@BROKER@", broker)
-        .replace("@SITE@", &site.address().to_string())
-        .replace("@PICTURES@", &pictures.display().to_string())
-        .replace("@REVIEW@", if once { "5 s" } else { "12 s" });
+        .replace("@SITE@", &belt.address().to_string())
+        .replace("@DETECTOR@", &machine.address().to_string())
+        .replace("@PROFILES@", &std::path::absolute(paths.profiles())?.display().to_string())
+        .replace("@PAGES@", &desks.pages.to_string())
+        .replace("@REVIEW@", if options.once { "5 s" } else { "90 s" });
     std::fs::write(paths.lane_file(), text)?;
-    Ok(site)
+    Ok(Site { belt, machine })
 }
 
 /// Everything that plays around the belt.
 pub(super) struct Stage {
     site: Served<BeltSite>,
+    machine: Machine,
     clock: Clock,
     people: People,
     show: Show,
-    dice: fastrand::Rng,
-    scanner: Scanner,
-    scans: u64,
+    stock: Stock,
     /// Stories of the bags that are on the belt or were.
     bags: BTreeMap<u64, Story>,
     /// Of those that the lane has opened no inspection for.
@@ -86,15 +97,14 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new(site: Served<BeltSite>, paths: &Paths, seed: u64, clock: Clock, show: Show) -> Self {
+    pub(super) fn new(site: Site, people: People, options: &Options, clock: Clock, show: Show) -> Self {
         Self {
-            site,
+            site: site.belt,
+            machine: site.machine,
             clock,
-            people: People::new(paths.socket(), show.clone()),
+            people,
             show,
-            dice: fastrand::Rng::with_seed(seed),
-            scanner: Scanner::new(paths.pictures(), SIZE, seed),
-            scans: 0,
+            stock: Stock::new(options.once, options.seed),
             bags: BTreeMap::new(),
             announced: VecDeque::new(),
             inspections: BTreeMap::new(),
@@ -108,7 +118,6 @@ impl Stage {
     /// Puts bag after bag on the belt; answers with what went wrong.
     pub(super) async fn play(&mut self, options: &Options, stop: &CancellationToken) -> Vec<String> {
         let mut faults = Vec::new();
-        let mut stories: VecDeque<Story> = if options.once { story::ALL.into() } else { VecDeque::new() };
         let mut last = (self.clock.moment(), Value::Null);
         loop {
             tokio::select! {
@@ -117,7 +126,6 @@ impl Stage {
             }
             let (now, status) = (self.clock.moment(), self.people.look().await);
             self.show.belt(&status);
-            self.scan().await;
             faults.extend(self.leave());
             let mark = json!([status["lane"]["belt"], status["lane"]["aside"], self.left]);
             if mark != last.1 {
@@ -131,11 +139,9 @@ impl Stage {
             }
             self.meet(&status);
             self.attend(&status, now);
-            if !options.once && stories.is_empty() {
-                stories.push_back(Story::draw(&mut self.dice));
-            }
-            self.put_down(&status, now, &mut stories);
-            let done = stories.is_empty() && self.left == self.bags.len() as u64 && subjects(&status).next().is_none();
+            self.put_down(&status, now);
+            let done =
+                self.stock.left == Some(0) && self.left == self.bags.len() as u64 && subjects(&status).next().is_none();
             if options.once && done {
                 break;
             }
@@ -145,22 +151,6 @@ impl Stage {
             faults.push(format!("the diverter moved against a bag {struck} times"));
         }
         faults
-    }
-
-    /// The X-ray machine writes what it has seen, one form after the other.
-    async fn scan(&mut self) {
-        let shots = self.site.with(|site, now| site.at(now).shots());
-        for _ in shots {
-            let (habit, sending) = match self.scans % 3 {
-                0 => (Habit::Tiff, Sending::Renames),
-                1 => (Habit::Raw, Sending::Grows),
-                _ => (Habit::Rendered, Sending::Reserves),
-            };
-            self.scans += 1;
-            if let Err(error) = self.scanner.scan(Goods::Bag, habit, sending).await {
-                self.show.line(Line::Words(format!("the X-ray machine cannot write: {error}")));
-            }
-        }
     }
 
     /// Bags that have left; an unreleased one may not leave by the exit.
@@ -217,8 +207,12 @@ impl Stage {
             }
             return;
         }
+        let judged = self.people.has_visitors() && self.is_seen(status);
+        if judged {
+            self.wait_for_the_desks();
+        }
         let free = self.site.with(|site, now| (site.at(now).runs(), site.is_free()));
-        if free == (false, true) {
+        if free == (false, true) && !judged {
             let since = *self.stands.get_or_insert(now);
             if now.since(since) >= START_AFTER {
                 self.site.with(|site, now| site.at(now).start());
@@ -227,6 +221,31 @@ impl Stage {
             }
         } else {
             self.stands = None;
+        }
+    }
+
+    /// Whether a bag whose picture is finished waits for a verdict.
+    fn is_seen(&self, status: &Value) -> bool {
+        let source = SETUP.scan_mm + SETUP.source_mm;
+        let inside = self.site.with(|site, now| {
+            site.at(now).bags().iter().any(|bag| bag.rear() < source + CLEAR_MM && bag.front > source - CLEAR_MM)
+        });
+        let reviewing = |subject: &Value| subject["step"] == "reviewing" && subject["at"] != "examine";
+        !inside && subjects(status).any(reviewing)
+    }
+
+    /// Somebody looks at the picture in earnest: the person at the machine stops the belt meanwhile.
+    fn wait_for_the_desks(&self) {
+        let stopped = self.site.with(|site, now| {
+            let belt = site.at(now);
+            let runs = belt.runs();
+            belt.stop();
+            runs
+        });
+        if stopped {
+            self.show.line(Line::Words(
+                "movement  the belt waits for the desks: a person stopped it at the machine".to_owned(),
+            ));
         }
     }
 
@@ -242,15 +261,15 @@ impl Stage {
         });
     }
 
-    fn put_down(&mut self, status: &Value, now: Moment, stories: &mut VecDeque<Story>) {
+    fn put_down(&mut self, status: &Value, now: Moment) {
         let running = status["lane"]["motion"] == "running" && self.looked_for == status["about"]["pid"].as_u64();
         let due = self.put.is_none_or(|put| now.since(put) >= BETWEEN);
         if !running || !due {
             return;
         }
-        let Some(story) = stories.pop_front() else { return };
-        let length = 300.0 + 350.0 * self.dice.f64();
+        let Some(Packed { story, length, exposure }) = self.stock.next() else { return };
         let bag = self.site.with(|site, now| site.at(now).put(-5.0, length));
+        self.machine.pack(bag, exposure);
         self.bags.insert(bag, story);
         self.announced.push_back(story);
         self.put = Some(now);

@@ -51,6 +51,11 @@ impl Paths {
         self.dir.join("pictures")
     }
 
+    /// Profiles of the demo's own.
+    pub(super) fn profiles(&self) -> PathBuf {
+        self.dir.join("profiles")
+    }
+
     /// The recording that the camera plays.
     pub(super) fn clip(&self) -> PathBuf {
         self.dir.join("camera.mp4")

@@ -13,6 +13,10 @@ mod attended;
 mod belt;
 mod centre;
 mod daemon;
+mod desks;
+mod logins;
+mod luggage;
+mod machine;
 mod people;
 mod picture;
 mod pictures;
@@ -34,6 +38,7 @@ use crate::clock::Clock;
 use crate::simulate::{Served, serve};
 use attended::Attended;
 use daemon::Paths;
+use desks::Desks;
 use people::People;
 use pictures::Pictures;
 use show::{Line, Show, Sites};
@@ -52,6 +57,8 @@ const WATCH: Duration = Duration::from_millis(15);
 const STUCK: Duration = Duration::from_secs(120);
 /// A picture that the lane has not taken by now is lost, as after a kill: the subject is scanned again.
 const SCAN_AGAIN: Duration = Duration::from_secs(4);
+/// Where the gate's pages are; the belt's are one further. Other ports where these are taken.
+const PAGES: u16 = 8443;
 /// A vehicle has left the lane: nothing of it is nearer than this, metres.
 const NEAR: f64 = 8.0;
 
@@ -75,7 +82,7 @@ pub struct Options {
     pub dir: PathBuf,
     /// Instead of the embedded broker.
     pub broker: Option<String>,
-    /// Address that the embedded broker listens on.
+    /// Address that the embedded broker and the pages listen on.
     pub listen: IpAddr,
     /// Lines instead of a terminal view.
     pub headless: bool,
@@ -111,8 +118,10 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<Outcome, S
         .await
         .map_err(explain("the simulated site cannot be served"))?;
     let broker = start_broker(&options)?;
-    write_lane_file(&paths, &broker, &gate, options.once).map_err(explain("the lane file"))?;
-    let belt = belt::build(&belt_paths, &broker, options.once, clock, site_stop.clone())
+    let desks = |port| Desks::at(options.listen, port).map_err(explain("the pages"));
+    let (at_the_gate, at_the_belt) = (desks(PAGES)?, desks(PAGES + 1)?);
+    write_lane_file(&paths, &broker, &gate, &at_the_gate, options.once).map_err(explain("the lane file"))?;
+    let belt = belt::build(&belt_paths, &broker, &at_the_belt, &options, clock, site_stop.clone())
         .await
         .map_err(explain("the simulated belt"))?;
     let program = std::env::current_exe().map_err(explain("the program's own path"))?;
@@ -122,19 +131,27 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<Outcome, S
     let (at_gate, at_belt) = (begin(Lane::Gate, &paths, ROOT)?, begin(Lane::Belt, &belt_paths, belt::ROOT)?);
 
     let centres = [&at_gate, &at_belt].into_iter().flatten().map(|lane| lane.centre.clone()).collect();
-    let sites = Sites { gate: gate.clone(), belt: belt.clone() };
+    let sites = Sites { gate: gate.clone(), belt: belt.belt.clone() };
     let show = Show::start(&options, [&paths, &belt_paths], &broker, centres, sites, clock);
     tokio::spawn(watch_movements(gate.clone(), show.clone(), site_stop.clone()));
+    for (lane, name, paths, desks) in
+        [(Lane::Gate, "gate", &paths, &at_the_gate), (Lane::Belt, "belt", &belt_paths, &at_the_belt)]
+    {
+        if options.plays(lane) {
+            tokio::spawn(desks.clone().open(name, paths.clone(), show.clone(), site_stop.clone()));
+        }
+    }
     let mut stage = Stage {
         pictures: Pictures::new(options.seed),
         dice: fastrand::Rng::with_seed(options.seed),
-        people: People::new(paths.socket(), show.clone()),
+        people: People::new(paths.socket(), at_the_gate, show.clone()),
         paths,
         clock,
         gate: gate.clone(),
         show: show.clone(),
     };
-    let mut bags = belt::Stage::new(belt, &belt_paths, options.seed, clock, show.clone());
+    let people = People::new(belt_paths.socket(), at_the_belt, show.clone());
+    let mut bags = belt::Stage::new(belt, people, &options, clock, show.clone());
     let mut outcome = Outcome::default();
     let (vehicles, bags) = tokio::join!(
         async { if options.plays(Lane::Gate) { stage.play(&options, &stop).await } else { Vec::new() } },
@@ -175,7 +192,7 @@ fn host_and_port(url: &str) -> Result<(String, u16), String> {
     Ok((address.host, address.port))
 }
 
-fn write_lane_file(paths: &Paths, broker: &str, gate: &Served<Gate>, once: bool) -> std::io::Result<()> {
+fn write_lane_file(paths: &Paths, broker: &str, gate: &Served<Gate>, desks: &Desks, once: bool) -> std::io::Result<()> {
     let pictures = std::path::absolute(paths.pictures())?;
     let clip = std::path::absolute(paths.clip())?;
     std::fs::write(&clip, CLIP)?;
@@ -184,7 +201,8 @@ fn write_lane_file(paths: &Paths, broker: &str, gate: &Served<Gate>, once: bool)
         .replace("@SITE@", &gate.address().to_string())
         .replace("@PICTURES@", &pictures.display().to_string())
         .replace("@CLIP@", &clip.display().to_string())
-        .replace("@REVIEW@", if once { "5 s" } else { "12 s" });
+        .replace("@PAGES@", &desks.pages.to_string())
+        .replace("@REVIEW@", if once { "5 s" } else { "40 s" });
     std::fs::write(paths.lane_file(), text)
 }
 
@@ -262,7 +280,7 @@ impl Stage {
     /// One subject from its arrival to its departure.
     async fn tell(&mut self, story: Story, once: bool, stop: &CancellationToken) -> Result<(), String> {
         let plate = story::plate(&mut self.dice);
-        let patience = Duration::from_secs(if once { 12 } else { 20 });
+        let patience = Duration::from_secs(if once { 12 } else { 48 });
         let mut subject = Subject { story, plate, sent: false, pictured: None, seen: None, patience };
         let began = self.clock.moment();
         let mut last = (began, Value::Null);

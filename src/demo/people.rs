@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
+use super::desks::Desks;
 use super::show::{Line, Show};
 use super::story::Deed;
 use crate::control::call::{Call, Reply};
@@ -15,6 +16,7 @@ use crate::control::socket;
 #[derive(Debug)]
 pub(super) struct People {
     socket: PathBuf,
+    desks: Desks,
     show: Show,
     /// Deeds that are done or being done.
     done: Arc<Mutex<BTreeSet<String>>>,
@@ -22,8 +24,8 @@ pub(super) struct People {
 
 impl People {
     /// People who have done nothing yet.
-    pub(super) fn new(socket: PathBuf, show: Show) -> Self {
-        Self { socket, show, done: Arc::default() }
+    pub(super) fn new(socket: PathBuf, desks: Desks, show: Show) -> Self {
+        Self { socket, desks, show, done: Arc::default() }
     }
 
     /// What their screens show; null while the daemon is away.
@@ -34,14 +36,28 @@ impl People {
         }
     }
 
-    /// Does `deed` as soon as a person can, unless it was done.
+    /// Whether anybody sits at a screen who is not played.
+    pub(super) fn has_visitors(&self) -> bool {
+        self.desks.is_any_taken()
+    }
+
+    /// Does `deed` as soon as a person can, unless it was done. What belongs to a desk at which somebody sits is left to
+    /// that person.
     pub(super) fn act(&self, deed: Deed) {
+        if self.desks.is_taken(&deed.officer.agency) && deed.is_of_a_desk() {
+            return;
+        }
         if !self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(deed.key.clone()) {
             return;
         }
         let (path, show, done) = (self.socket.clone(), self.show.clone(), self.done.clone());
+        let desks = self.desks.clone();
         tokio::spawn(async move {
             tokio::time::sleep(deed.after).await;
+            if desks.is_taken(&deed.officer.agency) && deed.is_of_a_desk() {
+                done.lock().unwrap_or_else(PoisonError::into_inner).remove(&deed.key);
+                return;
+            }
             let call = Call::Act { officer: deed.officer.clone(), act: deed.act.clone() };
             let reply = socket::ask(&path, &call).await.map_err(|error| error.to_string());
             // What was not recorded is done again; what may be asked again later is free to be.

@@ -86,6 +86,8 @@ struct Scene {
     status: Value,
     belt: Value,
     head: Vec<String>,
+    /// Where the desks are, and how to log in.
+    desks: Vec<String>,
 }
 
 impl Show {
@@ -127,6 +129,15 @@ impl Show {
         if scene.lines.len() > KEPT {
             scene.lines.pop_front();
         }
+    }
+
+    /// Shows what is to stay in sight.
+    pub(super) fn important(&self, text: String) {
+        if self.view.is_none() {
+            println!("  {text}");
+            return;
+        }
+        self.scene.lock().unwrap_or_else(PoisonError::into_inner).desks.push(text);
     }
 
     /// Shows how the lane stands.
@@ -174,11 +185,14 @@ fn head(options: &Options, [gate, belt]: [&Paths; 2], broker: &str, sites: &Site
             format!("A simulated baggage lane, with state in {}", belt.dir.display()),
             format!("  broker      {broker}, topics under {}/#", super::belt::ROOT),
             format!("  devices     Modbus TCP at {}: X-ray machine, light barriers, diverter", sites.belt.address()),
-            format!("  X-ray       TIFF, raw and JPEG files dropped into {}", belt.pictures().display()),
+            "  X-ray       lines of a simulated detector over TCP while the belt moves, two energies".to_owned(),
         ]);
     }
     let paths = if options.plays(Lane::Gate) { gate } else { belt };
-    lines.push("  desks       customs (officer 100234), ciq (officer 7731)".to_owned());
+    lines.push(
+        "  desks       played by customs 100234 and ciq 7731 until you log in at one: the logins follow".to_owned(),
+    );
+    lines.push("              (the certificate is of the demo's own making, so the browser will ask)".to_owned());
     lines.push("Try, in another terminal:".to_owned());
     if options.plays(Lane::Gate) && options.plays(Lane::Belt) {
         lines.push(format!("  PORTSIDE_SOCKET={} portside status        # the belt", belt.socket().display()));
@@ -286,9 +300,10 @@ fn draw(frame: &mut Frame<'_>, scene: &Scene, centres: &[Centre], gate: &GateVie
         Constraint::Length(6),
         Constraint::Length(height(&at_gate).max(height(&at_belt))),
         Constraint::Length(3),
+        Constraint::Length(height(&scene.desks.join("\n"))),
         Constraint::Min(4),
     ]);
-    let [lanes, statuses, uplink, events] = parts.areas(frame.area());
+    let [lanes, statuses, uplink, desks, events] = parts.areas(frame.area());
     let [road, band] = halves(lanes);
     let [gate_status, belt_status] = halves(statuses);
     let inside = |area: ratatui::layout::Rect| usize::from(area.width.saturating_sub(2));
@@ -305,6 +320,7 @@ fn draw(frame: &mut Frame<'_>, scene: &Scene, centres: &[Centre], gate: &GateVie
         received.iter().map(|lane| lane.faults.len()).sum::<usize>()
     );
     put(Paragraph::new(words), "Centre", uplink);
+    put(Paragraph::new(scene.desks.join("\n")), "Desks: open one in a browser, and it is yours", desks);
     let room = usize::from(events.height.saturating_sub(2));
     let all: Vec<Row<'_>> = scene.head.iter().chain(&scene.lines).map(|line| Row::from(line.as_str())).collect();
     let skip = all.len().saturating_sub(room);

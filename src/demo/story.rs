@@ -88,6 +88,13 @@ pub(super) struct Deed {
     pub(super) again: bool,
 }
 
+impl Deed {
+    /// Whether it is done at an agency's screen, and not at the lane.
+    pub(super) const fn is_of_a_desk(&self) -> bool {
+        matches!(self.act, Act::Judge { .. } | Act::LiftHold { .. } | Act::Identify { .. })
+    }
+}
+
 /// The two people at the desks and the one at the lane.
 fn person(agency: &str) -> Officer {
     let name = if agency == "ciq" { "7731" } else { "100234" };

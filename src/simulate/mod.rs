@@ -7,6 +7,7 @@ pub mod phantom;
 pub mod scanner;
 pub mod script;
 pub mod tape;
+pub mod tunnel;
 
 use std::future::Future;
 use std::io;

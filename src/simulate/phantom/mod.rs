@@ -8,6 +8,7 @@
 
 pub mod beam;
 pub mod files;
+pub mod luggage;
 pub mod material;
 pub mod scene;
 mod substance;

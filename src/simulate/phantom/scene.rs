@@ -12,9 +12,9 @@ enum Shape {
     Box,
 }
 
-/// One thing.
+/// One thing: a box or an ellipsoid of one material.
 #[derive(Clone, Copy, Debug)]
-struct Item {
+pub(super) struct Solid {
     shape: Shape,
     centre: (f64, f64),
     half: (f64, f64),
@@ -24,7 +24,22 @@ struct Item {
     material: Material,
 }
 
-impl Item {
+impl Solid {
+    /// A box of even thickness around `centre`, as long and as high as `size`.
+    pub(super) fn block(centre: (f64, f64), size: (f64, f64), thickness: f64, material: Material) -> Self {
+        flat(centre, (size.0 / 2.0, size.1 / 2.0), thickness, material)
+    }
+
+    /// An ellipsoid around `centre`.
+    pub(super) fn ball(centre: (f64, f64), size: (f64, f64), thickness: f64, material: Material) -> Self {
+        Self { shape: Shape::Round, ..Self::block(centre, size, thickness, material) }
+    }
+
+    /// The same, turned around its own middle.
+    pub(super) const fn turned(self, turn: f64) -> Self {
+        Self { turn, ..self }
+    }
+
     /// Thickness that the beam meets at `(x, y)`, cm.
     fn thickness_at(&self, x: f64, y: f64) -> f64 {
         let (sin, cos) = self.turn.sin_cos();
@@ -39,16 +54,23 @@ impl Item {
     }
 }
 
-/// Everything in the beam. Places are parts of the picture's width and height.
+/// Everything in the beam. A picture's width and height are 1 each.
 #[derive(Clone, Debug)]
 pub struct Scene {
-    items: Vec<Item>,
+    items: Vec<Solid>,
+    /// What a picture's width and height are in the items' own measure; their middle in height is 0.5.
+    window: (f64, f64),
 }
 
 /// What a range of things may be made of, how thick they are in cm, and how large in parts of the picture.
 struct Goods(&'static [Material], (f64, f64), f64);
 
 impl Scene {
+    /// `items` in a picture as wide and high as `window` says in their measure.
+    pub(super) const fn of(items: Vec<Solid>, window: (f64, f64)) -> Self {
+        Self { items, window }
+    }
+
     /// A packed bag.
     pub fn bag(seed: u64) -> Self {
         let mut dice = fastrand::Rng::with_seed(seed);
@@ -62,7 +84,7 @@ impl Scene {
             let goods = [&clothes, &clothes, &clothes, &small, &metal][dice.usize(0..5)];
             items.push(thing(&mut dice, goods));
         }
-        Self { items }
+        Self { items, window: (1.0, 1.0) }
     }
 
     /// A parcel: a box of many alike, and something else among them.
@@ -75,11 +97,11 @@ impl Scene {
             let place = |index: u32, count: u32| 0.5 + 0.7 * ((f64::from(index) + 0.5) / f64::from(count) - 0.5);
             let centre = (place(at % columns, columns), place(at / columns, rows));
             let half = (0.3 / f64::from(columns), 0.28 / f64::from(rows));
-            items.push(Item { shape: Shape::Round, centre, half, turn: 0.0, thickness: 6.0, material: inside });
+            items.push(Solid { shape: Shape::Round, centre, half, turn: 0.0, thickness: 6.0, material: inside });
         }
         let other = Goods(&[Material::Iron, Material::Lead, Material::Aluminium], (0.1, 0.6), 0.08);
         items.push(thing(&mut dice, &other));
-        Self { items }
+        Self { items, window: (1.0, 1.0) }
     }
 
     /// A loaded truck from the side, for a cargo machine.
@@ -93,7 +115,7 @@ impl Scene {
             steel((0.14, 0.68), (0.05, 0.05), 14.0),
         ];
         for at in [0.15, 0.55, 0.62, 0.85] {
-            items.push(Item {
+            items.push(Solid {
                 shape: Shape::Round,
                 turn: 0.0,
                 ..flat((at, 0.80), (0.035, 0.055), 12.0, Material::Iron)
@@ -108,12 +130,12 @@ impl Scene {
         }
         let hidden = Goods(&[Material::Lead, Material::Iron, Material::Copper], (3.0, 10.0), 0.03);
         items.push(thing(&mut dice, &hidden));
-        Self { items }
+        Self { items, window: (1.0, 1.0) }
     }
 
     /// Nothing: what a line looks like in air.
     pub const fn air() -> Self {
-        Self { items: Vec::new() }
+        Self { items: Vec::new(), window: (1.0, 1.0) }
     }
 
     /// A step wedge for calibration: one row of equal steps a material, the first step `step` cm thick, each further one
@@ -128,7 +150,7 @@ impl Scene {
                 items.push(flat(centre, half, step * f64::from(at + 1), *material));
             }
         }
-        Self { items }
+        Self { items, window: (1.0, 1.0) }
     }
 
     /// The middle of step `at` (from 0) in `row` of `rows` of a wedge with `steps`, as parts of the picture. Left of the
@@ -139,17 +161,18 @@ impl Scene {
 
     /// What the beam meets at a place, given as parts of the picture.
     pub fn path_at(&self, x: f64, y: f64) -> Vec<Layer> {
+        let (x, y) = (x * self.window.0, 0.5 + (y - 0.5) * self.window.1);
         let layers = self.items.iter().map(|item| (item.material, item.thickness_at(x, y)));
         layers.filter(|(_, thickness)| *thickness > 0.0).collect()
     }
 }
 
-fn flat(centre: (f64, f64), half: (f64, f64), thickness: f64, material: Material) -> Item {
-    Item { shape: Shape::Box, centre, half, turn: 0.0, thickness, material }
+fn flat(centre: (f64, f64), half: (f64, f64), thickness: f64, material: Material) -> Solid {
+    Solid { shape: Shape::Box, centre, half, turn: 0.0, thickness, material }
 }
 
-fn thing(dice: &mut fastrand::Rng, Goods(materials, (thin, thick), size): &Goods) -> Item {
-    Item {
+fn thing(dice: &mut fastrand::Rng, Goods(materials, (thin, thick), size): &Goods) -> Solid {
+    Solid {
         shape: if dice.bool() { Shape::Round } else { Shape::Box },
         centre: (0.18 + 0.64 * dice.f64(), 0.2 + 0.6 * dice.f64()),
         half: (size * (0.25 + 0.75 * dice.f64()), size * (0.25 + 0.75 * dice.f64())),
@@ -165,12 +188,12 @@ mod tests {
 
     #[test]
     fn a_ball_is_thickest_in_its_middle_and_a_turned_box_ends_where_it_should() {
-        let ball = Item { shape: Shape::Round, ..flat((0.5, 0.5), (0.2, 0.2), 10.0, Material::Water) };
+        let ball = Solid { shape: Shape::Round, ..flat((0.5, 0.5), (0.2, 0.2), 10.0, Material::Water) };
         assert_eq!(ball.thickness_at(0.5, 0.5), 10.0);
         // Half-way out: sqrt(1 - 0.25)
         assert!((ball.thickness_at(0.6, 0.5) - 8.660).abs() < 0.001);
         assert_eq!(ball.thickness_at(0.71, 0.5), 0.0);
-        let bar = Item { turn: PI / 2.0, ..flat((0.5, 0.5), (0.4, 0.1), 1.0, Material::Iron) };
+        let bar = Solid { turn: PI / 2.0, ..flat((0.5, 0.5), (0.4, 0.1), 1.0, Material::Iron) };
         assert_eq!((bar.thickness_at(0.5, 0.85), bar.thickness_at(0.85, 0.5)), (1.0, 0.0));
     }
 

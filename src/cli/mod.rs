@@ -18,6 +18,7 @@ mod run;
 pub mod schema;
 mod simulate;
 pub mod status;
+mod user;
 
 use std::process::ExitCode;
 
@@ -73,6 +74,8 @@ enum Verb {
     Temperature(act::TemperatureArgs),
     /// Open by override, stop, resume, confirm
     Barrier(act::BarrierArgs),
+    /// Add, list, disable the people who log in at the pages
+    User(user::UserArgs),
     #[command(hide = true)]
     Decode(decode::DecodeArgs),
 }
@@ -111,6 +114,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Case(args) => examine::case(args),
         Verb::Temperature(args) => act::temperature(args),
         Verb::Barrier(args) => act::barrier(args),
+        Verb::User(args) => user::run(args),
         Verb::Decode(args) => decode::run(&args),
     }
 }

@@ -119,7 +119,7 @@ pub enum Security {
     },
 }
 
-/// The lane's own certificate.
+/// A certificate of the lane.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// PEM file with the certificate chain.
@@ -129,10 +129,18 @@ pub struct Identity {
 }
 
 /// Where the pages are served.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Screens {
     /// Address and port.
     pub listen: std::net::SocketAddr,
+    /// The site's certificate; `None`: the daemon makes one.
+    pub identity: Option<Identity>,
+    /// Names and addresses that browsers use, in lower case and without brackets; empty: the machine's own.
+    pub hosts: Vec<Arc<str>>,
+    /// A screen is locked after so long without an act.
+    pub lock_after: Duration,
+    /// A session ends this long after its log-in.
+    pub session: Duration,
 }
 
 /// One connection or serial port, which its devices share.

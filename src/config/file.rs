@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::address::{Address, Broker};
+use super::address::{Address, Broker, Host};
 use super::choice::{
     BeltPlace, Decide, Decisive, DeviceKind, Direction, Mode, ParityBit, Place, Receipts, Role, Traffic,
 };
@@ -123,10 +123,21 @@ table! {
 }
 
 table! {
-    /// Where the pages are served.
+    /// Where the pages for desks, lane and technicians are served, over HTTPS.
     ScreensTable, "[screens]" {
         /// IP address and port of this machine.
         required listen: Listen, like "\"0.0.0.0:8443\"";
+        /// PEM file with the certificate of the pages and its chain; if absent, the daemon makes one at its first start.
+        optional cert: FilePath, like "\"/etc/portside/screens.pem\"";
+        /// PEM file with the private key of `cert`; a path, never the key itself.
+        optional key: FilePath, like "\"/etc/portside/screens.key\"";
+        /// Names and addresses that browsers use for this machine; requests under any other are refused. If absent: its
+        /// own name and addresses, and localhost.
+        optional hosts: Vec<Placed<Host>>, like "[ \"lane-g03.port.example\" ]";
+        /// A screen is locked when nobody has touched it for this long; its case is kept.
+        optional lock_after: Span<{ 2 * MINUTE }, { 15 * MINUTE }> = "\"5 min\"";
+        /// A session ends this long after the log-in.
+        optional session: Span<{ 30 * MINUTE }, { 24 * HOUR }> = "\"8 h\"";
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::journal::Report;
 use crate::lane::marks::{self, NOTE_MAX};
 use crate::lane::{Act, Officer};
+use crate::people::{Administered, OneTimeCode, Refused, UserAct, UserView};
 
 /// One request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,12 +66,17 @@ pub enum Call {
     },
     /// Walks the whole journal and checks it.
     Verify,
+    /// Somebody administers the users.
+    User {
+        /// What.
+        act: UserAct,
+    },
 }
 
 /// True for calls that read the journal alone and need no word with the lane.
 pub const fn reads(call: &Call) -> bool {
     match call {
-        Call::Act { .. } | Call::Status | Call::Points { .. } | Call::WritePoint { .. } => false,
+        Call::Act { .. } | Call::Status | Call::Points { .. } | Call::WritePoint { .. } | Call::User { .. } => false,
         Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify => true,
     }
 }
@@ -219,6 +225,31 @@ pub enum Reply {
         /// What was found.
         report: Box<Report>,
     },
+    /// The answer to a list of users.
+    Users {
+        /// By name.
+        users: Vec<UserView>,
+    },
+    /// A one-time code for a user, which is shown this once.
+    Code {
+        /// Whose it is.
+        user: UserView,
+        /// The code.
+        code: OneTimeCode,
+        /// It ends then.
+        until: jiff::Timestamp,
+    },
+}
+
+impl From<Result<Administered, Refused>> for Reply {
+    fn from(done: Result<Administered, Refused>) -> Self {
+        match done {
+            Ok(Administered::Done(message)) => Self::Done { message: message.into() },
+            Ok(Administered::Users(users)) => Self::Users { users },
+            Ok(Administered::Code { user, code, until }) => Self::Code { user, code, until },
+            Err(Refused { code, message }) => Self::Refused { code: code.to_owned(), message },
+        }
+    }
 }
 
 #[cfg(test)]

@@ -112,8 +112,8 @@ impl Control {
             Call::Status => {
                 let _ = asked.answer.send(Reply::Status { status: Box::new(self.whole_status()) });
             }
-            Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify => {
-                let message = "the journal is read without the lane; this call went astray".to_owned();
+            Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify | Call::User { .. } => {
+                let message = "journal and users do without the lane; this call went astray".to_owned();
                 let _ = asked.answer.send(Reply::Failed { message });
             }
         }

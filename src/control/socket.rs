@@ -200,7 +200,7 @@ impl Hall {
     fn place(&self, call: &Call) -> Result<OwnedSemaphorePermit, &'static str> {
         let (places, what) = match call {
             call if call::reads(call) => (&self.readers, "too many callers read the journal"),
-            Call::Act { .. } | Call::WritePoint { .. } => {
+            Call::Act { .. } | Call::WritePoint { .. } | Call::User { .. } => {
                 (&self.actors, "too many callers wait for their acts to be on disk")
             }
             Call::Status

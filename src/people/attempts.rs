@@ -55,11 +55,12 @@ impl Attempts {
     /// How it stands with `name`, without asking for anything.
     pub(super) fn gate(&self, now: Moment, name: &str) -> Gate {
         let Some(failed) = self.failed.get(name) else { return Gate::Open };
-        let counting = failed.iter().filter(|at| now.since(**at) < WINDOW).count();
-        let Some(last) = failed.back().filter(|_| counting > 0) else { return Gate::Open };
-        if counting >= FAILURES_MAX {
+        let Some(last) = failed.back().filter(|last| now.since(**last) < WINDOW) else { return Gate::Open };
+        // So many lay within one window when the last was counted, and the lock lasts from there.
+        if failed.len() >= FAILURES_MAX {
             return Gate::Locked(WINDOW - now.since(*last));
         }
+        let counting = failed.iter().filter(|at| now.since(**at) < WINDOW).count();
         let delay = DELAY * (1 << (counting - 1));
         match delay.checked_sub(now.since(*last)) {
             Some(left) if !left.is_zero() => Gate::Wait(left),

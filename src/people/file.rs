@@ -189,7 +189,7 @@ mod tests {
     fn found(file: &UsersFile) -> Vec<User> {
         match file.read() {
             Found::Users(users) => users,
-            other => panic!("{other:?}"),
+            Found::SetAside(said) | Found::Untouched(said) => panic!("{said}"),
         }
     }
 

@@ -52,6 +52,8 @@ use user::{Proof, User};
 
 /// Without a deadline the timer looks this often.
 const ROUND: Duration = Duration::from_secs(60);
+/// Proofs under way at once from one place: a guesser there leaves turns for officers elsewhere.
+const FROM_ONE_PLACE: usize = 8;
 /// Bytes of a session's token: 256 bits.
 const TOKEN: usize = 32;
 
@@ -85,6 +87,8 @@ struct Shared {
     register: Mutex<Register>,
     watchers: Mutex<BTreeMap<TokenHash, watch::Sender<Standing>>>,
     hasher: Hasher,
+    /// Proofs under way, by place.
+    proving: Arc<Mutex<BTreeMap<Arc<str>, usize>>>,
     file: UsersFile,
     /// Why users cannot be changed; `None`: they can.
     untouched: Option<String>,
@@ -120,6 +124,7 @@ impl People {
                 register: Mutex::new(Register::new(users, settings.agencies, settings.spans)),
                 watchers: Mutex::default(),
                 hasher: Hasher::new()?,
+                proving: Arc::default(),
                 file,
                 untouched,
                 changing: tokio::sync::Mutex::default(),
@@ -151,7 +156,7 @@ impl People {
         }
     }
 
-    /// Logs somebody in who has a password. `from` is where the screen is, for the record.
+    /// Logs somebody in who has a password. `from` is where the screen is, for the record: its IP address, without port.
     ///
     /// # Errors
     /// Why not, in words that do not tell whether the name is a user's.
@@ -340,6 +345,7 @@ impl Shared {
 
     /// Whether somebody is who they say; a refusal is on record when this returns.
     async fn prove(&self, doing: Doing, name: &str, secret: Secret, from: &str) -> Result<(Check, User), Denied> {
+        let _turn = Proving::begin(&self.proving, from).ok_or(Denied::Busy)?;
         let (begun, record) = self.tell(|register| register.begin(self.clock.moment(), doing, name, from));
         kept(record).await?;
         let check = begun?;
@@ -410,6 +416,38 @@ impl Shared {
         tracing::error!("{why}");
         drop(self.keep(&[Entry::Unchanged { name: user.name.to_string(), why: why.clone() }]));
         Err(why)
+    }
+}
+
+/// One proof under way.
+struct Proving {
+    from: Arc<str>,
+    all: Arc<Mutex<BTreeMap<Arc<str>, usize>>>,
+}
+
+impl Proving {
+    /// `None` when too many are under way from there.
+    fn begin(all: &Arc<Mutex<BTreeMap<Arc<str>, usize>>>, from: &str) -> Option<Self> {
+        let from = entry::place(from);
+        let mut counts = all.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(from.clone()).or_default();
+        if *count >= FROM_ONE_PLACE {
+            return None;
+        }
+        *count += 1;
+        Some(Self { from, all: all.clone() })
+    }
+}
+
+impl Drop for Proving {
+    fn drop(&mut self) {
+        let mut counts = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.from) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.from);
+            }
+        }
     }
 }
 

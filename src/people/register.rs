@@ -19,7 +19,8 @@ use super::name::{Name, glimpse};
 use super::sessions::{Change, EndedBy, LockedBy, Presence, Sessions, Spans, Standing, TokenHash, Turn};
 use super::user::{Account, Person, Proof, User};
 
-/// Refusals that go on record at once; one more a second after that. A guesser must not fill the journal.
+/// Refusals that go on record at once; one more a second after that. A guesser must not fill the journal. What was
+/// checked against a user's own proof is always on record: the lock bounds it, and no flood may hide it.
 const REFUSALS_MAX: u64 = 60;
 /// Refusals that did not go on record are counted there this often.
 const UNRECORDED_EVERY: Duration = Duration::from_secs(60);
@@ -137,7 +138,7 @@ impl Register {
     /// It was not proved.
     pub(super) fn failed(&mut self, now: Moment, check: &Check) -> Denied {
         self.refused(now, check, &Denied::Wrong);
-        if self.attempts.is_locked(now, &check.key) {
+        if self.attempts.is_locked(now, &check.key) && (check.user.is_some() || self.allowed(now)) {
             let (name, from) = (check.shown.clone(), check.from.clone());
             self.news.entries.push(Entry::AccountLocked { name, from, lasts: WINDOW });
         }
@@ -329,6 +330,22 @@ impl Register {
     }
 
     fn refused(&mut self, now: Moment, check: &Check, denied: &Denied) {
+        let unchecked = matches!(denied, Denied::Wait { .. } | Denied::Locked { .. } | Denied::Busy);
+        if (unchecked || check.user.is_none()) && !self.allowed(now) {
+            return;
+        }
+        let unrecorded = std::mem::take(&mut self.allowance.unrecorded);
+        self.news.entries.push(Entry::Refused {
+            doing: check.doing,
+            name: check.shown.clone(),
+            from: check.from.clone(),
+            reason: denied.code(),
+            unrecorded,
+        });
+    }
+
+    /// Whether one more may go on record; if not, it is counted.
+    fn allowed(&mut self, now: Moment) -> bool {
         let allowance = &mut self.allowance;
         let refilled = now.since(allowance.since).as_secs();
         allowance.spent = allowance.spent.saturating_sub(refilled);
@@ -338,16 +355,226 @@ impl Register {
                 allowance.told = now;
             }
             allowance.unrecorded += 1;
-            return;
+            return false;
         }
         allowance.spent += 1;
-        let unrecorded = std::mem::take(&mut allowance.unrecorded);
-        self.news.entries.push(Entry::Refused {
-            doing: check.doing,
-            name: check.shown.clone(),
-            from: check.from.clone(),
-            reason: denied.code(),
-            unrecorded,
-        });
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::people::hash::Hasher;
+    use crate::people::sessions::token_hash;
+    use crate::people::user::Role;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_millis(seconds * 1_000)
+    }
+
+    fn wall(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// zhang and li of customs, wang of border, a technician of customs; su has a code; gone is of an agency that the lane
+    /// does not have.
+    fn register() -> Register {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let hashed = runtime.block_on(Hasher::new().unwrap().hash("x".into())).unwrap();
+        let user = |name: &str, agency: &str, role| User {
+            name: Name::parse(name).unwrap(),
+            display: name.into(),
+            agency: agency.into(),
+            role,
+            account: Account::Enabled,
+            proof: Proof::Password { hashed: hashed.clone(), since: wall("2026-01-01T00:00:00Z") },
+        };
+        let mut su = user("su", "customs", Role::Officer);
+        su.proof = Proof::Code { hashed: hashed.clone(), expires: wall("2026-01-02T00:00:00Z") };
+        let users = vec![
+            user("zhang", "customs", Role::Officer),
+            user("li", "customs", Role::Supervisor),
+            user("wang", "border", Role::Officer),
+            user("tech", "customs", Role::Technician),
+            user("gone", "quarantine", Role::Officer),
+            su,
+        ];
+        Register::new(users, vec!["customs".into(), "border".into()], Spans::default())
+    }
+
+    fn begin(register: &mut Register, now: u64, name: &str) -> Result<Check, Denied> {
+        register.begin(at(now), Doing::LogIn, name, "10.0.1.5")
+    }
+
+    fn log_in(register: &mut Register, now: u64, name: &str, token: &str) {
+        let check = begin(register, now, name).unwrap();
+        let user = register.proved(at(now), wall("2026-01-01T12:00:00Z"), &check).unwrap();
+        register.log_in(at(now), &check, &user, token_hash(token));
+    }
+
+    fn kinds(register: &mut Register) -> Vec<String> {
+        let time = wall("2026-01-01T12:00:00Z");
+        register
+            .news()
+            .entries
+            .iter()
+            .map(|entry| entry.draft(time).kind.trim_start_matches("audit.").to_owned())
+            .collect()
+    }
+
+    /// What an outsider sees of five failures and what follows, and how many records there are of it.
+    fn seen(name: &str) -> (Vec<String>, usize) {
+        let mut register = register();
+        let mut seen = Vec::new();
+        for now in [0, 0, 1, 2, 3, 7, 15, 16, 500, 915, 916] {
+            seen.push(match begin(&mut register, now, name) {
+                Ok(check) => register.failed(at(now), &check).to_string(),
+                Err(denied) => denied.to_string(),
+            });
+        }
+        (seen, register.news().entries.len())
+    }
+
+    #[test]
+    fn a_name_that_nobody_has_is_refused_word_for_word_as_a_users() {
+        let known = seen("zhang");
+        assert_eq!(known, seen("nobody"));
+        assert_eq!(known, seen("su"), "who has no password yet");
+        assert_eq!(known, seen("no name at all \u{1b}[2J"));
+        assert_eq!(known, seen(" ZHANG "), "capitals do not count");
+        assert!(known.0[8].contains("too many attempts failed"), "{known:?}");
+    }
+
+    #[test]
+    fn guesses_at_one_account_lock_no_other_and_another_spelling_is_no_way_around() {
+        let mut register = register();
+        for (now, name) in [(0, "zhang"), (1, "Zhang"), (3, "ZHANG"), (7, " zhang"), (15, "zhanG")] {
+            let check = begin(&mut register, now, name).unwrap();
+            register.failed(at(now), &check);
+        }
+        assert!(matches!(begin(&mut register, 16, "zHang"), Err(Denied::Locked { .. })));
+        log_in(&mut register, 16, "li", "t");
+        assert!(kinds(&mut register).contains(&"account_locked".to_owned()));
+        register.lift(&Name::parse("zhang").unwrap(), Who::Uid(0));
+        assert!(begin(&mut register, 17, "zhang").is_ok());
+        assert_eq!(kinds(&mut register), ["account_unlocked"]);
+    }
+
+    #[test]
+    fn a_proof_of_what_was_changed_meanwhile_proves_nothing() {
+        let mut register = register();
+        let check = begin(&mut register, 0, "zhang").unwrap();
+        let mut user = register.user(&Name::parse("zhang").unwrap()).unwrap().clone();
+        user.proof = Proof::Code { hashed: user.proof.hashed().clone(), expires: wall("2026-02-01T00:00:00Z") };
+        register.set(user);
+        assert_eq!(register.proved(at(0), wall("2026-01-01T12:00:00Z"), &check), Err(Denied::Wrong));
+    }
+
+    #[test]
+    fn the_right_password_opens_no_disabled_account_and_none_of_another_lane_and_no_old_code() {
+        let mut register = register();
+        let mut zhang = register.user(&Name::parse("zhang").unwrap()).unwrap().clone();
+        zhang.account = Account::Disabled;
+        register.set(zhang);
+        let proved = |register: &mut Register, doing, name, time: &str| {
+            let check = register.begin(at(0), doing, name, "here").unwrap();
+            register.proved(at(0), wall(time), &check).map(|user| user.name.to_string())
+        };
+        let noon = "2026-01-01T12:00:00Z";
+        assert_eq!(proved(&mut register, Doing::LogIn, "zhang", noon), Err(Denied::Disabled));
+        assert_eq!(proved(&mut register, Doing::LogIn, "gone", noon), Err(Denied::NotOfThisLane));
+        assert_eq!(proved(&mut register, Doing::First, "su", "2026-01-02T00:00:00Z"), Err(Denied::CodeExpired));
+        assert_eq!(proved(&mut register, Doing::First, "su", noon), Ok("su".to_owned()));
+        let code_as_password = register.begin(at(60), Doing::LogIn, "su", "here").unwrap();
+        assert_eq!(code_as_password.hashed(), None, "a code is no password");
+    }
+
+    #[test]
+    fn disabling_ends_the_session_at_once_and_says_so() {
+        let mut register = register();
+        log_in(&mut register, 0, "zhang", "t");
+        let mut zhang = register.user(&Name::parse("zhang").unwrap()).unwrap().clone();
+        zhang.account = Account::Disabled;
+        register.set(zhang);
+        assert_eq!(register.session(at(1), &token_hash("t"), Presence::Watches), Err(NoEntry::NoSession));
+        assert_eq!(kinds(&mut register), ["login", "session_ended"]);
+    }
+
+    #[test]
+    fn a_hand_over_puts_both_names_on_record_and_ends_the_old_session() {
+        let mut register = register();
+        log_in(&mut register, 0, "zhang", "old");
+        log_in(&mut register, 0, "li", "elsewhere");
+        let check = register.begin(at(5), Doing::HandOver, "li", "10.0.1.5").unwrap();
+        let li = register.proved(at(5), wall("2026-01-01T12:00:00Z"), &check).unwrap();
+        let comes = register.hand_over(at(5), &token_hash("old"), &check, &li, token_hash("new")).unwrap();
+        assert_eq!(&*comes.name, "li");
+        let open = |register: &mut Register, token| register.session(at(6), &token_hash(token), Presence::Acts).is_ok();
+        assert_eq!(["old", "elsewhere", "new"].map(|token| open(&mut register, token)), [false, false, true]);
+        let news = register.news();
+        let data = news.entries.last().unwrap().draft(wall("2026-01-01T12:00:00Z")).data;
+        assert_eq!((&data["officer"], &data["to"]), (&"zhang".into(), &"li".into()));
+        assert_eq!(news.changes.len(), 2, "the one handed over and li's older one");
+    }
+
+    #[test]
+    fn nobody_takes_over_who_is_of_another_agency_or_judges_nothing_or_from_a_locked_screen() {
+        for (name, why) in [("wang", Denied::NoSuccessor), ("tech", Denied::NoSuccessor), ("zhang", Denied::SamePerson)]
+        {
+            let mut register = register();
+            log_in(&mut register, 0, "zhang", "old");
+            let check = register.begin(at(5), Doing::HandOver, name, "here").unwrap();
+            let user = register.proved(at(5), wall("2026-01-01T12:00:00Z"), &check).unwrap();
+            let given = register.hand_over(at(5), &token_hash("old"), &check, &user, token_hash("new"));
+            assert_eq!(given, Err(why));
+            assert!(register.session(at(6), &token_hash("old"), Presence::Acts).is_ok(), "it goes on");
+        }
+        let mut register = register();
+        log_in(&mut register, 0, "zhang", "old");
+        register.lock(at(1), &token_hash("old"));
+        assert_eq!(register.may_hand_over(at(2), &token_hash("old")), Err(Denied::SessionLocked));
+        log_in(&mut register, 2, "tech", "t");
+        assert_eq!(register.may_hand_over(at(2), &token_hash("t")), Err(Denied::NotAllowed));
+    }
+
+    #[test]
+    fn a_flood_of_refusals_is_counted_and_does_not_fill_the_journal() {
+        let mut register = register();
+        for number in 0..10_000 {
+            let check = begin(&mut register, 0, &format!("n{number}")).unwrap();
+            register.failed(at(0), &check);
+        }
+        assert_eq!(register.news().entries.len(), 60);
+        assert_eq!(register.deadline(), Some(at(60)));
+        register.tick(at(60));
+        assert_eq!(register.news().entries, [Entry::Unrecorded { count: 10_000 - 60 }]);
+        assert_eq!(register.deadline(), None);
+        // However many names a flood has, the guesses at a user stand out of it.
+        for number in 0..1_000 {
+            drop(begin(&mut register, 60, &format!("m{number}")).map(|check| register.failed(at(60), &check)));
+        }
+        register.news();
+        for now in [60, 61, 63, 67, 75] {
+            let check = begin(&mut register, now, "zhang").unwrap();
+            register.failed(at(now), &check);
+            drop(begin(&mut register, now, "nobody"));
+        }
+        let entries = register.news().entries;
+        let of_zhang = |entry: &&Entry| matches!(entry, Entry::Refused { name, .. } | Entry::AccountLocked { name, .. } if name == "zhang");
+        assert_eq!(entries.iter().filter(of_zhang).count(), 6, "{entries:?}");
+    }
+
+    #[test]
+    fn an_act_in_a_locked_session_is_refused_and_its_holder_is_still_known() {
+        let mut register = register();
+        log_in(&mut register, 0, "zhang", "t");
+        let token = token_hash("t");
+        assert_eq!(register.deadline(), Some(at(300)));
+        assert_eq!(register.session(at(300), &token, Presence::Acts), Err(NoEntry::Locked));
+        assert_eq!(register.holder(&token).map(|person| person.name.to_string()), Some("zhang".to_owned()));
+        register.unlock(at(400), &token);
+        assert!(register.session(at(401), &token, Presence::Acts).is_ok());
+        assert_eq!(kinds(&mut register), ["login", "session_locked", "session_unlocked"]);
     }
 }

@@ -131,7 +131,7 @@ pub(super) fn judge(password: &str, name: &Name) -> Result<(), Weakness> {
     if little_more_than(&bare, &self::bare(name.as_str())) {
         return Err(Weakness::Name);
     }
-    if COMMON.iter().any(|word| little_more_than(&bare, word)) || runs(&bare) {
+    if common(&bare) || runs(&bare) {
         return Err(Weakness::Common);
     }
     Ok(())
@@ -145,6 +145,14 @@ fn bare(text: &str) -> String {
 /// True when taking every `word` out of `text` leaves little.
 fn little_more_than(text: &str, word: &str) -> bool {
     word.chars().count() >= 2 && text.contains(word) && text.replace(word, "").chars().count() < LITTLE
+}
+
+/// True when common words make up nearly all of it.
+fn common(text: &str) -> bool {
+    let mut words = COMMON.to_vec();
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    let rest = words.iter().fold(text.to_owned(), |rest, word| rest.replace(word, ""));
+    rest.chars().count() < LITTLE
 }
 
 /// True when the text falls into pieces of runs, each at least four long, with little between.

@@ -35,6 +35,13 @@ pub struct Spans {
     pub session: Duration,
 }
 
+impl Default for Spans {
+    /// Those of a lane file that says nothing.
+    fn default() -> Self {
+        Self { lock_after: Duration::from_secs(5 * 60), session: Duration::from_secs(8 * 3600) }
+    }
+}
+
 /// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndedBy {

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::once::{Pending, Turn};
@@ -35,6 +36,10 @@ pub(super) async fn act(State(app): State<Arc<App>>, visitor: Visitor, body: Byt
             return reply::refused(StatusCode::UNPROCESSABLE_ENTITY, "unreadable", &message);
         }
     };
+    if app.judged_blindly(&visitor, &act) {
+        let message = "a verdict from a screen names the image that it rests on; load the page again";
+        return reply::refused(StatusCode::UNPROCESSABLE_ENTITY, "no_image", message);
+    }
     let call = Call::Act { officer: visitor.officer(), act };
     match app.once.turn(&visitor.person.name, idempotency, &body) {
         Turn::First(promise) => {
@@ -51,6 +56,12 @@ pub(super) async fn act(State(app): State<Arc<App>>, visitor: Visitor, body: Byt
     }
 }
 
+/// How far the desks agree, from inspections that are closed.
+pub(super) async fn stats(State(app): State<Arc<App>>, _visitor: Visitor) -> Response {
+    let agreement = app.status.borrow().agreement.clone();
+    reply::done("of closed inspections", json!({ "stats": agreement }))
+}
+
 async fn answered(pending: Pending) -> Response {
     match pending.answer().await {
         Some(answer) => reply::of_control(&answer),
@@ -59,6 +70,15 @@ async fn answered(pending: Pending) -> Response {
 }
 
 impl App {
+    /// Only the shell may judge without naming an image: a page that does not say what it shows may show another one.
+    fn judged_blindly(&self, visitor: &Visitor, act: &Act) -> bool {
+        let Act::Judge { inspection, image: None, .. } = act else { return false };
+        let status = self.status.borrow();
+        let sight = status.sights.get(&visitor.person.agency);
+        let subjects = sight.into_iter().flat_map(|sight| &sight.subjects);
+        subjects.filter(|subject| subject.id == *inspection).any(|subject| subject.image.is_some())
+    }
+
     /// Asks the control task. A stop waits neither for a place nor behind any other call.
     pub(super) async fn ask(&self, call: Call) -> Reply {
         if let Call::Act { officer, act: Act::Stop } = &call {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::Site;
 use crate::control::machine::LaneView;
 use crate::control::status::Status;
+use crate::lane::agreement::AgreementView;
 use crate::lane::{ExaminationView, HoldView, ImageRef, Mine, SubjectSight, Todo};
 use crate::uplink::DeviceState;
 
@@ -33,6 +34,8 @@ pub(super) struct State {
     pub(super) subjects: Vec<Subject>,
     /// What this desk may do next.
     pub(super) next: Vec<Todo>,
+    /// How far the desks agree, from inspections that are closed.
+    pub(super) stats: Arc<AgreementView>,
 }
 
 /// One subject for one desk.
@@ -103,6 +106,7 @@ pub(super) fn compose(site: &Site, status: &Status, agency: &str) -> Option<Stat
         motion: sight.motion,
         subjects: sight.subjects.iter().map(|subject| of_subject(site, status, subject)).collect(),
         next: sight.next.clone(),
+        stats: status.agreement.clone(),
     })
 }
 

@@ -33,6 +33,7 @@ pub(super) fn router(app: Arc<App>) -> axum::Router {
         .route("/api/hand-over", post(login::hand_over))
         .route("/api/me", get(login::me))
         .route("/api/act", post(act::act))
+        .route("/api/stats", get(act::stats))
         .route("/api/image/{id}/presentation.png", get(archive::presentation))
         .fallback(|| async { reply::refused(StatusCode::NOT_FOUND, "no_such_page", "there is no such page") })
         .layer(middleware::from_fn_with_state(app.clone(), pass))

@@ -312,7 +312,8 @@ impl Page {
         match serde_json::from_str(&text).map_err(|_| nonsense())? {
             Said::Want { image } => self.want(&image).await,
             Said::Shown { image, revision } => {
-                if self.drawn.len() < DRAWN_MAX && self.reported.iter().all(|known| *known != image) {
+                let told = self.reported.contains(&image) || self.drawn.iter().any(|known| known.id == image);
+                if self.drawn.len() < DRAWN_MAX && !told {
                     self.drawn.push(ImageRef { id: image, revision });
                 }
                 self.report();

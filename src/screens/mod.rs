@@ -11,6 +11,7 @@
 
 mod act;
 mod archive;
+pub mod certificate;
 mod desk;
 mod door;
 mod frame;

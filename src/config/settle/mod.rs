@@ -8,6 +8,7 @@ mod gate;
 mod line;
 mod lines;
 mod radiation;
+mod screens;
 mod station;
 mod temperature;
 mod uplink;
@@ -58,7 +59,7 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
     device::loads(&devices, on);
     let lane = file.lane.and_then(|table| lane(table, on));
     let uplink = file.uplink.map(|table| uplink::uplink(table.value, lane.as_ref(), on));
-    let screens = file.screens.and_then(|table| uplink::screens(&table.value, on));
+    let screens = file.screens.map(|table| screens::screens(table.value, on));
     let store = file.store.and_then(|table| store(table.value, on));
     let review = file.review.and_then(|table| review(&table.value));
     let agencies: Option<Vec<Agency>> = agencies.and_then(|list| list.into_iter().map(|(_, agency)| agency).collect());
@@ -71,7 +72,10 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
             Some(uplink) => Some(uplink?),
             None => None,
         },
-        screens,
+        screens: match screens {
+            Some(screens) => Some(screens?),
+            None => None,
+        },
         links,
         way: as_its_pictures_come(way?, station.as_ref()?, &devices),
         devices,

@@ -69,8 +69,8 @@ fn status(generation: u64, until: Moment) -> Status {
         mode: "normal".into(),
     };
     let sights = Arc::new(BTreeMap::from([(Arc::from("customs"), sight(until))]));
-    let (devices, portals) = (Vec::new(), Vec::new());
-    Status { generation, words, at: Moment::START, lane: LaneView::Belt(view), sights, devices, portals }
+    let (devices, portals, agreement) = (Vec::new(), Vec::new(), Arc::default());
+    Status { generation, words, at: Moment::START, lane: LaneView::Belt(view), sights, devices, portals, agreement }
 }
 
 #[test]

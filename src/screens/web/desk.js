@@ -30,6 +30,7 @@ import { apply, language, onLanguage, setLanguage, t, timeOfDay, word } from './
 
 const LETTERS = 'portside.letters';
 const PAN = 60;
+const SEALED_SEEN_MS = 2500;
 
 export class Desk {
   constructor() {
@@ -51,6 +52,8 @@ export class Desk {
     this.toldShown = '';
     /** The newest image of each subject that was looked at, with its revision. @type {Map<string, {id: string, revision: number}>} */
     this.looked = new Map();
+    /** When a verdict was sealed here last: what was said stays in sight before the next subject comes. */
+    this.sealedAt = -Infinity;
     this.letters = localStorage.getItem(LETTERS) !== '0';
     this.locked = false;
     this.verdict = new VerdictPanel(byId('verdict'), this);
@@ -161,7 +164,8 @@ export class Desk {
     if (!there(this.chosen)) this.chosen = null;
     const waiting = this.waiting();
     const current = this.subjectId;
-    const busy = there(current) && (waiting.some((/** @type {any} */ one) => one.id === current) || !isEmpty(this.draft));
+    const judging = waiting.some((/** @type {any} */ one) => one.id === current) || !isEmpty(this.draft);
+    const busy = there(current) && (judging || performance.now() - this.sealedAt < SEALED_SEEN_MS);
     const next = this.chosen ?? (busy ? current : waiting[0]?.id ?? (there(current) ? current : subjects[0]?.id)) ?? '';
     if (next === current) return;
     if (!isEmpty(this.draft)) this.drafts.set(current, this.draft);
@@ -204,6 +208,8 @@ export class Desk {
   /** @param {string} inspection @param {any} said */
   keepSealed(inspection, said) {
     this.said.set(inspection, said);
+    this.sealedAt = performance.now();
+    this.chosen = null;
     this.drafts.delete(inspection);
     if (this.said.size > 100) this.said.delete(/** @type {string} */ (this.said.keys().next().value));
   }
@@ -240,13 +246,12 @@ export class Desk {
     if (!subject?.image || !main || main.lines === 0 || !store.live || this.locked || main.id !== subject.image.id) return;
     const { id, revision } = subject.image;
     const key = `${subject.id} ${id} ${revision}`;
-    if (this.toldShown === key) return;
+    if (this.toldShown !== key) this.connection.send({ type: 'shown', image: id, revision });
     this.toldShown = key;
-    this.connection.send({ type: 'shown', image: id, revision });
-    if (!this.looked.has(subject.id)) {
-      this.looked.set(subject.id, { id, revision });
-      this.draw();
-    }
+    const looked = this.looked.get(subject.id);
+    if (looked?.id === id && looked.revision === revision) return;
+    this.looked.set(subject.id, { id, revision });
+    this.draw();
   }
 
   /** @param {any} before */
@@ -279,7 +284,7 @@ export class Desk {
     this.pick();
     this.pickImage();
     const { store, subject, stage } = this;
-    drawTop(this);
+    this.panel('top', () => drawTop(this), [language(), store.live, store.hello, store.source, store.state?.mode, store.state?.motion, store.state?.beam, store.state?.faults, this.sound.muted, theme()]);
     tickTop(this);
     const common = [language(), store.live, subject, this.sealed()];
     this.panel('subject', drawSubject, common);
@@ -293,7 +298,7 @@ export class Desk {
     this.panel('recall', drawRecall, [language(), stage.main?.id, stage.compared?.id, [...store.wanted], [...store.pictures.values()].map((picture) => [picture.id, picture.outcome, picture.outcome ? picture.stretched : 0]), store.hello?.images, store.subjects.map((/** @type {any} */ one) => [one.identity, one.images])]);
     this.panel('rail', drawToolbar, [language(), stage.tools, stage.mode, stage.orientation, stage.compared?.id, stage.main?.format]);
     this.verdict.draw();
-    this.drawStageWords();
+    this.panel('stage-words', () => this.drawStageWords(), [language(), stage.main?.id, stage.main?.outcome, this.called, subject?.id, subject?.image, this.looked.get(subject?.id), stage.main && this.subjectOf(stage.main.id)?.identity]);
     stage.redraw();
   }
 
@@ -302,7 +307,7 @@ export class Desk {
     const key = JSON.stringify(shown);
     if (this.drawn[id] === key) return;
     this.drawn[id] = key;
-    draw(byId(id), this);
+    draw(/** @type {HTMLElement} */ (document.getElementById(id)), this);
   }
 
   redrawAll() {
@@ -365,6 +370,7 @@ export class Desk {
     tickTop(this);
     tickSubject(this);
     tickQueue(this);
+    if (this.chosen === null && performance.now() - this.sealedAt > SEALED_SEEN_MS && this.waiting().length > 0) this.draw();
     const { main } = this.stage;
     if (main && (!main.outcome || main.stretched > 0)) this.drawn.recall = '';
     this.panel('recall', drawRecall, [main?.lines]);
@@ -375,12 +381,13 @@ export class Desk {
     this.chosen = id;
     this.called = null;
     this.draw();
-    this.chosen = null;
   }
 
   next() {
     const [first] = this.waiting().filter((/** @type {any} */ one) => one.id !== this.subjectId);
+    this.sealedAt = -Infinity;
     if (first) this.select(first.id);
+    else this.draw();
   }
 
   /** @param {string} id */
@@ -549,6 +556,7 @@ export class Desk {
       compare: () => this.toggleCompare(),
       current: () => {
         this.called = null;
+        this.chosen = null;
         this.draw();
       },
       older: () => this.browse(1),

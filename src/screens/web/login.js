@@ -1,8 +1,9 @@
 // Logging in, and the first time with the one-time code that the technician handed over.
 
+import { within } from './address.js';
 import { call } from './api.js';
 import { byId, say } from './dom.js';
-import { openDoor, where, within } from './door.js';
+import { openDoor, where } from './door.js';
 import { t } from './words.js';
 
 const input = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (byId(id));

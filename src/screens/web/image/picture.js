@@ -62,10 +62,10 @@ export class View {
     for (let place = 0; place < lines.count; place += 1) {
       const index = lines.first + place * lines.step;
       const samples = lines.samples.subarray(place * this.stride, (place + 1) * this.stride);
+      // Lines that refine stretch no further than the picture went: only the foremost ones tell how far it goes.
+      const end = index < this.lines ? Math.min(index + lines.step, this.lines) : index + lines.step;
       this.set(index, samples, isFilled(lines, place) ? FILLED : EXACT);
-      for (let next = index + 1; next < index + lines.step && this.state(next) < EXACT; next += 1) {
-        this.set(next, samples, STRETCHED);
-      }
+      for (let next = index + 1; next < end && this.state(next) < EXACT; next += 1) this.set(next, samples, STRETCHED);
     }
     this.touch(lines.first, lines.first + lines.count * lines.step);
   }

@@ -90,12 +90,12 @@ float surroundings(vec2 point) {
   return pick(mix(near, far, part.x));
 }
 
-// Differences to the surroundings grow, those between surroundings shrink, both as absorption (logarithms): what is
-// faint becomes visible in dense and in light parts at once.
+// Differences to the surroundings grow, the surroundings' own absorption shrinks, both as logarithms: what is faint
+// becomes visible in dense and in light parts at once, and air stays air.
 float local_contrast(float value, vec2 point) {
   float mine = log(max(value, 0.002));
   float around = log(max(surroundings(point), 0.002));
-  return exp(mix(around, -1.1, 0.55 * u_contrast) + (mine - around) * (1.0 + u_contrast));
+  return exp(around * (1.0 - 0.5 * u_contrast) + (mine - around) * (1.0 + u_contrast));
 }
 
 float edged(float value, vec2 point) {

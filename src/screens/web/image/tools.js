@@ -22,7 +22,7 @@ import { PRESETS, bounded, dragged } from './window.js';
 /** @type {Readonly<Tools>} */
 export const PLAIN = Object.freeze({
   energy: 'both',
-  scheme: 'grey',
+  scheme: 'material', // what the picture measured; grey where it measured none
   invert: false,
   only: 'all',
   penetration: 'normal',

@@ -2,7 +2,7 @@
 
 import { COMMANDS } from '../commands.js';
 import { el, fill } from '../dom.js';
-import { whyNot } from '../image/tools.js';
+import { allowed, whyNot } from '../image/tools.js';
 import { t } from '../words.js';
 
 /** @typedef {import('../desk.js').Desk} Desk */
@@ -18,7 +18,7 @@ export function drawToolbar(place, desk) {
   const groups = GROUPS.map((group) => el('div', { class: 'rail-group', role: 'group', 'aria-label': t(`group.${group}`) },
     COMMANDS.filter((command) => command.group === group && command.rail).map(({ id, keys }) => {
       const why = group === 'show' ? whyNot(id, can) : id === 'views' && (can?.views ?? 1) < 2 ? 'why.one_view' : null;
-      if (why && can) reasons.add(t(why));
+      if (why && can && group === 'show') reasons.add(t(why));
       const pressed = isOn(id, desk);
       const level = id === 'edge' ? stage.tools.edge : id === 'contrast' ? stage.tools.contrast : 0;
       return el('button', {
@@ -38,7 +38,8 @@ export function drawToolbar(place, desk) {
 
 /** @param {string} id @param {Desk} desk @returns {boolean | null} null: it is not a switch */
 function isOn(id, { stage }) {
-  const { tools, mode } = stage;
+  const { mode } = stage;
+  const tools = stage.main ? allowed(stage.tools, stage.main.format) : stage.tools;
   switch (id) {
     case 'hand':
     case 'window':

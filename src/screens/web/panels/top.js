@@ -13,19 +13,19 @@ export function drawTop(desk) {
   const id = (/** @type {string} */ name) => /** @type {HTMLElement} */ (document.getElementById(name));
   const agency = hello?.desk?.name ?? hello?.me?.agency ?? '';
   say(id('station'), hello ? t('top.station', { station: hello.station.id, agency }) : 'Portside');
-  say(id('lane'), hello ? `${hello.lane.port} ${hello.lane.id} ${hello.lane.name ?? ''}` : '');
+  fill(id('lane'), hello && `${hello.lane.port} ${hello.lane.id} `, hello && el('span', { class: 'lane-name' }, hello.lane.name ?? ''));
   document.title = hello ? `${agency} · ${hello.station.id} · Portside` : 'Portside';
   const live = id('live');
   live.classList.toggle('dead', !store.live);
   say(live, store.live ? t('top.live') : t('top.not_live'));
   const faults = state?.faults ?? [];
   fill(id('facts'),
-    state?.mode && el('span', { class: `chip ${state.mode === 'emergency' ? 'bad' : ''}` }, word('mode', state.mode)),
-    state?.motion && el('span', { class: 'chip' }, word('motion', state.motion)),
-    state?.beam && el('span', { class: `chip ${state.beam === 'on' ? 'warn' : ''}` }, word('beam', state.beam)),
     store.source === false && el('span', { class: 'chip bad' }, t('top.no_source')),
     faults.slice(0, 3).map((/** @type {string} */ fault) => el('span', { class: 'chip bad', title: fault }, faultWord(fault))),
     faults.length > 3 && el('span', { class: 'chip bad', title: faults.slice(3).map(faultWord).join('; ') }, t('top.more_faults', { count: faults.length - 3 })),
+    state?.mode && el('span', { class: `chip ${state.mode === 'emergency' ? 'bad' : ''}` }, word('mode', state.mode)),
+    state?.motion && el('span', { class: 'chip' }, word('motion', state.motion)),
+    state?.beam && el('span', { class: `chip ${state.beam === 'on' ? 'warn' : ''}` }, word('beam', state.beam)),
   );
   const button = (/** @type {string} */ name, /** @type {string} */ label, /** @type {() => void} */ press, /** @type {Record<string, any>} */ more = {}) =>
     el('button', { id: `top-${name}`, onclick: press, ...more }, label);

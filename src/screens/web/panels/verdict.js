@@ -3,7 +3,7 @@
 import { act, attemptName } from '../api.js';
 import { VERDICTS, changed, cutToBytes, empty, judgement, redone, undone } from '../draft.js';
 import { el, fill, say } from '../dom.js';
-import { t, timeOfDay, word } from '../words.js';
+import { language, t, timeOfDay, word } from '../words.js';
 
 /** @typedef {import('../desk.js').Desk} Desk */
 
@@ -13,6 +13,8 @@ export class VerdictPanel {
     this.place = place;
     this.desk = desk;
     this.sending = false;
+    /** What the sealed view shows. */
+    this.sealedKey = '';
     /** @type {{inspection: string, message: string, code: string} | null} */
     this.refusal = null;
     /** The attempt that nobody answered, so that trying again is the same attempt. @type {{name: string, act: string} | null} */
@@ -37,8 +39,10 @@ export class VerdictPanel {
     const said = desk.sealed();
     const own = desk.store.desk(desk.subject)?.standing;
     const over = desk.subject && (said || (own && own !== 'waiting'));
-    if (over) fill(this.place, this.sealedView(said, own));
-    else this.updateOpen();
+    const key = over ? JSON.stringify([said, own, desk.waiting().length, language(), desk.subject.id]) : '';
+    if (over && key !== this.sealedKey) fill(this.place, this.sealedView(said, own));
+    else if (!over) this.updateOpen();
+    this.sealedKey = key;
   }
 
   /** @param {any} said @param {string} own */
@@ -71,11 +75,12 @@ export class VerdictPanel {
     const choices = VERDICTS.map((verdict) => button({ id: `verdict-${verdict}`, class: verdict, role: 'radio', onclick: () => this.choose(verdict) }));
     const title = el('span');
     const choice = el('div', { class: 'verdict-choice', role: 'radiogroup' }, choices);
+    // Above the buttons: the panel grows upwards, and nothing moves under a finger.
     const refusal = el('p', { class: 'refusal', role: 'alert', id: 'verdict-refusal' });
     const seal = button({ class: 'main seal', id: 'seal', onclick: () => this.seal() });
     const why = el('p', { class: 'dim', id: 'verdict-why' });
     const head = el('h2', {}, title, el('span', { class: 'history' }, undo, redo));
-    return { all: [head, choice, note, refusal, seal, why], title, undo, redo, choice, choices, note, refusal, seal, why };
+    return { all: [refusal, why, head, choice, note, seal], title, undo, redo, choice, choices, note, refusal, seal, why };
   }
 
   updateOpen() {

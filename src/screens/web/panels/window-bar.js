@@ -3,7 +3,7 @@
 import { el, fill } from '../dom.js';
 import { PRESETS, TOP, WIDTH_MIN } from '../image/window.js';
 import { classOf } from '../image/material.js';
-import { t, word } from '../words.js';
+import { language, t, word } from '../words.js';
 
 /** @typedef {import('../desk.js').Desk} Desk */
 
@@ -31,17 +31,20 @@ export class WindowBar {
     this.readout = el('div', { class: 'readout', id: 'readout' });
     fill(place, this.presets, el('label', {}, this.labels[0], this.level), el('label', {}, this.labels[1], this.width), this.zoom, this.readout);
     this.shown = '';
+    this.drawn = '';
   }
 
   draw() {
     const { stage } = this.desk;
     const { window } = stage.tools;
     const presets = [...Object.keys(PRESETS).map((name) => `preset_${name}`), 'automatic'];
-    fill(this.presets, presets.map((id) => {
+    const key = JSON.stringify([window, language()]);
+    if (key !== this.drawn) fill(this.presets, presets.map((id) => {
       const preset = PRESETS[id.slice(7)];
       const on = preset && preset.centre === window.centre && preset.width === window.width;
       return el('button', { id: `tool-${id}`, 'aria-pressed': preset ? String(on) : false, title: t(`about.${id}`), onclick: () => this.desk.run(id) }, t(`tool.${id}`));
     }));
+    this.drawn = key;
     this.labels[0].textContent = t('window.level');
     this.labels[1].textContent = t('window.width');
     this.level.value = String(Math.round(window.centre * 100));
@@ -70,8 +73,7 @@ export class WindowBar {
     const found = classOf(this.desk.store.materials, pane.picture, pane.view, line, element);
     const said = (/** @type {string} */ name, /** @type {string} */ text) => el('span', {}, name, ' ', el('b', {}, text));
     return fill(this.readout,
-      said(t('readout.line'), String(line)),
-      said(t('readout.element'), String(element)),
+      el('span', { title: t('readout.place') }, el('b', {}, `${line}, ${element}`)),
       pair.high === null ? said(t('readout.value'), value(pair.low)) : [said(t('readout.low'), value(pair.low)), said(t('readout.high'), value(pair.high))],
       found && said('', word('class', found)),
     );

@@ -67,7 +67,7 @@ export const en = {
   'tool.hold': 'Place a hold',
   'tool.stop': 'Stop',
   'tool.sound': 'Sound',
-  'tool.stats': 'Agreement',
+  'tool.stats': 'Statistics',
   'tool.theme': 'Sunlight',
   'tool.language': 'Switch language',
   'tool.lock': 'Lock',
@@ -130,7 +130,6 @@ export const en = {
   'subject.rename': 'Correct',
   'subject.identify_title': 'Identify the subject',
   'subject.identity': 'Plate or number',
-  'subject.at': 'At: {place}',
   'subject.left': 'Time left to judge',
   'subject.left_step': 'Time left for this step',
 
@@ -348,10 +347,9 @@ export const en = {
   'window.level': 'Level',
   'window.width': 'Width',
 
-  'readout.line': 'line',
-  'readout.element': 'el.',
-  'readout.low': 'low',
-  'readout.high': 'high',
+  'readout.place': 'Line, detector element',
+  'readout.low': 'lo',
+  'readout.high': 'hi',
   'readout.value': 'value',
 
   'queue.title': 'In the lane: {count}',

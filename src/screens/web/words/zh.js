@@ -130,7 +130,6 @@ export const zh = {
   'subject.rename': '更正号码',
   'subject.identify_title': '登记查验对象',
   'subject.identity': '车牌号或单号',
-  'subject.at': '位置:{place}',
   'subject.left': '判图剩余时间',
   'subject.left_step': '本步骤剩余时间',
 
@@ -348,10 +347,9 @@ export const zh = {
   'window.level': '窗位',
   'window.width': '窗宽',
 
-  'readout.line': '线',
-  'readout.element': '点',
-  'readout.low': '低能',
-  'readout.high': '高能',
+  'readout.place': '线号, 探测点号',
+  'readout.low': '低',
+  'readout.high': '高',
   'readout.value': '透过',
 
   'queue.title': '通道内 {count}',

@@ -154,6 +154,7 @@ fn list(users: &[UserView]) -> String {
     let (name, agency) = (width(|user| &user.name), width(|user| &user.agency));
     let line = |user: &UserView| {
         let state = match &user.state {
+            UserState::Enabled if user.at_a_screen => "enabled, at a screen".to_owned(),
             UserState::Enabled => "enabled".to_owned(),
             UserState::CodeWaits { .. } => "waits for the first log-in".to_owned(),
             UserState::CodeExpired => "its code has expired; `portside user passwd` gives another".to_owned(),
@@ -169,7 +170,15 @@ mod tests {
     use super::*;
 
     fn user(name: &str, state: UserState) -> UserView {
-        UserView { name: name.into(), display: "张伟".into(), agency: "customs".into(), role: Role::Officer, state }
+        let at_a_screen = name == "li";
+        UserView {
+            name: name.into(),
+            display: "张伟".into(),
+            agency: "customs".into(),
+            role: Role::Officer,
+            at_a_screen,
+            state,
+        }
     }
 
     #[test]

@@ -122,7 +122,9 @@ impl Shared {
 
     fn list(&self) -> Vec<UserView> {
         let wall = self.clock.wall();
-        self.register().users_with(None).iter().map(|user| user.view(wall)).collect()
+        let register = self.register();
+        let view = |user: &User| user.view(wall, register.is_at_a_screen(&user.name));
+        register.users_with(None).iter().map(view).collect()
     }
 
     fn known(&self, name: &str) -> Result<User, Refused> {
@@ -162,7 +164,7 @@ impl Shared {
         let user = fresh.with(Proof::Code { hashed, expires: until });
         let edit = if added { Edit::Added { code_until: until } } else { Edit::Code { code_until: until } };
         self.change(&user, Register::edited(&user, edit, who)).await.map_err(failed)?;
-        Ok(Administered::Code { user: user.view(wall), code, until })
+        Ok(Administered::Code { user: user.view(wall, false), code, until })
     }
 
     /// In force at once: a disk that fails must not keep somebody in.

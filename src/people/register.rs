@@ -290,6 +290,11 @@ impl Register {
         users.into_values().collect()
     }
 
+    /// Whether somebody has a session under way.
+    pub(super) fn is_at_a_screen(&self, name: &Name) -> bool {
+        self.sessions.is_any_of(name)
+    }
+
     /// Whether the lane has this agency.
     pub(super) fn agencies(&self) -> &[Arc<str>] {
         &self.agencies

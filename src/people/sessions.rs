@@ -200,6 +200,11 @@ impl Sessions {
         self.table.get(token)
     }
 
+    /// Whether the user has a session.
+    pub(super) fn is_any_of(&self, user: &Name) -> bool {
+        self.table.values().any(|session| session.user == *user)
+    }
+
     /// How the session stands; `None` when there is none (any more).
     pub(super) fn standing(&self, token: &TokenHash) -> Option<Standing> {
         self.table.get(token).map(|session| match session.state {

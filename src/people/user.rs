@@ -111,7 +111,7 @@ impl User {
     }
 
     /// The user as a list shows one.
-    pub(super) fn view(&self, now: Timestamp) -> UserView {
+    pub(super) fn view(&self, now: Timestamp, at_a_screen: bool) -> UserView {
         let state = match (&self.account, &self.proof) {
             (Account::Disabled, _) => UserState::Disabled,
             (Account::Enabled, Proof::Password { .. }) => UserState::Enabled,
@@ -125,6 +125,7 @@ impl User {
             display: self.display.to_string(),
             agency: self.agency.to_string(),
             role: self.role,
+            at_a_screen,
             state,
         }
     }
@@ -141,6 +142,9 @@ pub struct UserView {
     pub agency: String,
     /// What the person is here for.
     pub role: Role,
+    /// Whether a session of this person is under way, be it locked.
+    #[serde(default)]
+    pub at_a_screen: bool,
     /// How the account stands.
     #[serde(flatten)]
     pub state: UserState,

@@ -200,8 +200,8 @@ mod tests {
         assert_eq!(found(&file), []);
         let users = users(2).await;
         file.write(users.clone()).unwrap();
+        assert_eq!(fs::metadata(&file.path).unwrap().permissions().mode() & 0o777, 0o600, "before anybody reads it");
         assert_eq!(found(&file), users);
-        assert_eq!(fs::metadata(&file.path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&file.path, fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(found(&file), users);
         assert_eq!(fs::metadata(&file.path).unwrap().permissions().mode() & 0o777, 0o600, "taken back");

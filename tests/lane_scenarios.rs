@@ -78,7 +78,7 @@ fn a_sealed_verdict_shows_that_it_was_given_and_nowhere_what_it_was() {
     site.judge_as("customs", Verdict::Alarm).unwrap();
     let shown = serde_json::to_string(&site.view()).unwrap();
     assert!(shown.contains("\"given\"") && !shown.contains("alarm"), "{shown}");
-    assert_eq!(site.data("inspection.verdict.sealed"), &json!({ "agency": "customs" }));
+    assert_eq!(site.data("inspection.verdict.sealed"), &json!({ "agency": "customs", "after_ms": null }));
     let secret = site.records().last().unwrap().secret.clone().unwrap();
     assert!(matches!(secret, Secret::Verdict(sealed) if sealed.verdict == Verdict::Alarm));
 }

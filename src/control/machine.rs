@@ -111,7 +111,7 @@ pub enum Machine {
 #[serde(untagged)]
 pub enum LaneView {
     /// A gate.
-    Gate(View),
+    Gate(Box<View>),
     /// A belt.
     Belt(belt::View),
 }
@@ -182,7 +182,7 @@ impl Machine {
     /// What screens show.
     pub fn view(&self) -> LaneView {
         match self {
-            Self::Gate { lane, .. } => LaneView::Gate(lane.view()),
+            Self::Gate { lane, .. } => LaneView::Gate(Box::new(lane.view())),
             Self::Belt { lane, .. } => LaneView::Belt(lane.view()),
         }
     }

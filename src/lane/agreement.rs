@@ -240,7 +240,7 @@ mod tests {
     fn kappa_is_that_of_published_tables() {
         // 20, 5, 10, 15: p0 0.7, pe 0.5.
         assert!((kappa(&[[20, 5], [10, 15]]).unwrap() - 0.4).abs() < 1e-12);
-        // Cohen 1960, table 1, of 200 cases: 88, 14, 18 / 10, 40, 10 / 2, 6, 12; p0 0.70, pe 0.41.
+        // Cohen 1960, the example of 200 cases: 88, 14, 18 / 10, 40, 10 / 2, 6, 12; p0 0.70, pe 0.41.
         assert!((kappa(&[[88, 14, 18], [10, 40, 10], [2, 6, 12]]).unwrap() - 0.29 / 0.59).abs() < 1e-12);
         assert_eq!(kappa(&[[5, 0], [0, 0]]), None, "both always say the same: chance explains it");
         assert_eq!(kappa(&[[0, 0], [0, 0]]), None);

@@ -120,10 +120,9 @@ impl Case {
 
     fn holds_for(&self, me: &str) -> Vec<HoldView> {
         let holds = self.holds.iter().map(|hold| {
-            let word = |reason: &HoldReason| match reason {
-                HoldReason::Placed(_) if *hold.agency != *me => "placed".into(),
-                reason => reason.word(),
-            };
+            let others = *hold.agency != *me;
+            let words = |reason: &HoldReason| others && matches!(reason, HoldReason::Placed(_));
+            let word = |reason: &HoldReason| if words(reason) { "placed".into() } else { reason.word() };
             HoldView { agency: Arc::clone(&hold.agency), reasons: hold.reasons.iter().map(word).collect() }
         });
         holds.collect()

@@ -1,6 +1,7 @@
 //! Builds everything, runs it, and shuts it down: producers first, the journal last.
 
 mod cameras;
+mod lines;
 mod machine;
 mod pictures;
 mod recollection;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Mode};
+use crate::control::call::Call;
 use crate::control::devices::{DeviceView, Devices};
 use crate::control::points::Points;
 use crate::control::portals::Portals;
@@ -25,10 +27,13 @@ use crate::control::scribe::{Scribe, Unkept};
 use crate::control::snapshots::Snapshots;
 use crate::control::socket::{Asked, Door};
 use crate::control::status::{LaneWords, Status};
+use crate::control::tally::Tally;
 use crate::control::{Control, Parts};
 use crate::field::{self, DeviceSpec, Drive, FieldEvent, Intervals, LinkHandle, LinkSpec};
+use crate::image::feed::{self, Feed};
 use crate::journal::{self, Draft, EvidenceFiles, Gravity, Journal, OpenError, Options, Seals, Stream};
 use crate::notify::{Progress, ready};
+use crate::people::{self, People, Spans};
 use crate::supervise;
 use crate::uplink::{self, Address, DeviceHealth, DeviceState, JournalOwed, LaneStatus, TlsFiles};
 
@@ -113,24 +118,42 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let roles = Roles::of(&config);
     let links = start_links(&config, &roles, clock, &field_events, &producers);
     let (scans_out, scans) = mpsc::channel(8);
-    pictures::watch_folders(&config, &evidence, clock, &scans_out, &producers);
+    let feed = Feed::new(feed::Settings::default(), clock);
+    pictures::watch_folders(&config, &evidence, clock, &scans_out, &feed, &producers);
+    let detectors = lines::start(
+        &config,
+        &lines::Parts {
+            evidence: evidence.clone(),
+            feed: feed.clone(),
+            clock,
+            scans: scans_out.clone(),
+            events: field_events.clone(),
+        },
+        &producers,
+    );
     let (calls, asked) = mpsc::channel(64);
     let (for_control, control_asked) = mpsc::channel(64);
     let (stops_out, stops) = mpsc::channel(64);
     let door = tokio::spawn(door.serve(calls, stops_out, producers.clone()));
-    tokio::spawn(answer_readers(asked, for_control, journal.clone(), config.store.dir.clone()));
+    let people = open_people(&config, &journal, clock).await?;
+    tokio::spawn(people.clone().keep_time(producers.clone()));
+    tokio::spawn(answer_readers(asked, for_control, journal.clone(), people, config.store.dir.clone()));
 
     let words = words(&config);
     let (outcomes_out, outcomes) = mpsc::unbounded_channel();
     let devices =
         Devices { views: device_views(&config), links, movers: machine::movers(&config), outcomes: outcomes_out };
     let scribe = Scribe::start(journal.clone(), seals.clone());
+    let tally = Tally::begin(&journal);
     let (status_out, status) = watch::channel(Arc::new(Status {
         generation: 0,
+        at: clock.moment(),
         words: words.clone(),
         lane: machine.view(),
         devices: devices.views.clone(),
         portals: Vec::new(),
+        agreement: tally.view(),
+        sights: Arc::new(machine.sights()),
     }));
     let cameras = cameras::start(&config, clock, &field_events, &producers);
     let (snapshots, snapper) = Snapshots::start(cameras::looked_at(&config, &cameras), evidence, scribe.clone(), clock);
@@ -142,7 +165,9 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let watches: Vec<_> = devices
         .links
         .iter()
-        .map(|link| supervise::link(link.name().into(), link.stats().clone(), clock, progress.clone()))
+        .map(|link| (Arc::from(link.name()), link.stats().clone()))
+        .chain(detectors.iter().map(|link| (link.name().clone(), link.stats().clone())))
+        .map(|(name, stats)| supervise::link(name, stats, clock, progress.clone()))
         .map(tokio::spawn)
         .collect();
     let control = Control::new(Parts {
@@ -156,6 +181,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         journal: journal.clone(),
         seals,
         snapshots,
+        tally,
         words,
         field,
         scans,
@@ -179,6 +205,9 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     }
     for camera in cameras {
         let _ = tokio::time::timeout(LINK_END, camera.ended()).await;
+    }
+    for detector in detectors {
+        let _ = tokio::time::timeout(LINK_END, detector.ended()).await;
     }
     // Pictures that were taken come on record while there is a journal.
     let _ = tokio::time::timeout(UPLINK_END, snapper).await;
@@ -247,27 +276,41 @@ fn start_links(
     (0..).zip(&config.links).map(start).collect()
 }
 
-/// Answers what only reads the journal, and passes the rest on to the control task.
+/// The people of the lane. Where it serves no pages, users can be added for the day when it does.
+async fn open_people(config: &Config, journal: &Journal, clock: Clock) -> Result<People, RunError> {
+    let spans = config
+        .screens
+        .as_ref()
+        .map_or(Spans::default(), |screens| Spans { lock_after: screens.lock_after, session: screens.session });
+    let agencies = config.agencies.iter().map(|agency| agency.id.shared()).collect();
+    let settings = people::Settings { dir: config.store.dir.clone(), agencies, spans };
+    let journal = journal.clone();
+    let opened = tokio::task::spawn_blocking(move || People::open(settings, journal, clock));
+    opened.await.map_err(|panic| RunError::Store(panic.to_string()))?.map_err(RunError::Store)
+}
+
+/// Answers what only reads the journal or is about users, and passes the rest on to the control task.
 async fn answer_readers(
     mut asked: mpsc::Receiver<Asked>,
     control: mpsc::Sender<Asked>,
     journal: Journal,
+    people: People,
     dir: PathBuf,
 ) {
     while let Some(asked) = asked.recv().await {
-        match crate::control::call::reads(&asked.call) {
-            true => {
-                let (journal, dir) = (journal.clone(), dir.clone());
-                tokio::spawn(async move {
-                    let reply = crate::control::records::answer(asked.call, &journal, &dir).await;
-                    let _ = asked.answer.send(reply);
-                });
-            }
-            false => {
-                if control.send(asked).await.is_err() {
-                    return;
-                }
-            }
+        let Asked { call, uid, answer } = asked;
+        if let Call::User { act } = call {
+            let people = people.clone();
+            tokio::spawn(async move {
+                let _ = answer.send(people.administer(act, uid).await.into());
+            });
+        } else if crate::control::call::reads(&call) {
+            let (journal, dir) = (journal.clone(), dir.clone());
+            tokio::spawn(async move {
+                let _ = answer.send(crate::control::records::answer(call, &journal, &dir).await);
+            });
+        } else if control.send(Asked { call, uid, answer }).await.is_err() {
+            return;
         }
     }
 }

@@ -374,7 +374,7 @@ impl Run {
             let alarm = self.rng.u32(..20) == 0;
             for agency in ["customs", "ciq"] {
                 let verdict = if alarm && agency == "ciq" { Verdict::Alarm } else { Verdict::Clear };
-                self.act(agency, Act::Judge { inspection: inspection.clone(), verdict });
+                self.act(agency, Act::judge(inspection.clone(), verdict));
             }
         }
     }

@@ -158,7 +158,7 @@ impl Play {
         let reason = if rng.u8(..10) == 0 { "" } else { "because" }.into();
         let verdicts = [Verdict::Clear, Verdict::Clear, Verdict::Clear, Verdict::Alarm, Verdict::Unknown];
         let act = match rng.u8(..20) {
-            0..8 => Act::Judge { inspection, verdict: pick(rng, &verdicts) },
+            0..8 => Act::judge(inspection, pick(rng, &verdicts)),
             8 => Act::PlaceHold { inspection, reason },
             9..13 => Act::LiftHold { inspection, reason },
             13 => Act::Identify { inspection: Some(inspection), identity: "E12345678".into() },
@@ -218,7 +218,7 @@ impl Play {
             let alarm = self.rng.u8(..12) == 0;
             for agency in ["customs", "ciq"] {
                 let verdict = if alarm { Verdict::Alarm } else { Verdict::Clear };
-                let _ = self.site.act(agency, Act::Judge { inspection: inspection.clone(), verdict });
+                let _ = self.site.act(agency, Act::judge(inspection.clone(), verdict));
             }
         }
     }

@@ -577,7 +577,7 @@ fn whoever_shouts_stop_is_obeyed() {
 #[test]
 fn an_act_on_no_certain_inspection_is_refused() {
     let mut site = Site::started(Kind::Stop);
-    let judge = |inspection: &str| Act::Judge { inspection: inspection.into(), verdict: Verdict::Clear };
+    let judge = |inspection: &str| Act::judge(inspection.into(), Verdict::Clear);
     assert!(matches!(site.act("customs", judge("inspection-000000000001")), Err(Refusal::NotOpen { .. })));
     let (_, first) = site.load(300.0);
     site.run(3_000);

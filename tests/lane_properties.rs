@@ -44,10 +44,7 @@ fn random_act(rng: &mut Rng, site: &Site) -> Act {
     let reason = if rng.u8(..10) == 0 { "" } else { "because" }.into();
     match rng.u8(..17) {
         0..3 => Act::Identify { inspection: None, identity: "粤B12345".into() },
-        3..8 => Act::Judge {
-            inspection,
-            verdict: pick(rng, &[Verdict::Clear, Verdict::Clear, Verdict::Alarm, Verdict::Unknown]),
-        },
+        3..8 => Act::judge(inspection, pick(rng, &[Verdict::Clear, Verdict::Clear, Verdict::Alarm, Verdict::Unknown])),
         8 => Act::PlaceHold { inspection, reason },
         9..11 => Act::LiftHold { inspection, reason },
         11 => Act::Open { reason },
@@ -126,7 +123,7 @@ fn calm_passage(rng: &mut Rng, site: &mut Site) {
     let _ = site.act("customs", Act::Identify { inspection: None, identity: "粤B12345".into() });
     for agency in ["customs", "ciq", "security"] {
         let verdict = if rng.u8(..6) == 0 { Verdict::Alarm } else { Verdict::Clear };
-        let _ = site.act(agency, Act::Judge { inspection: inspection.clone(), verdict });
+        let _ = site.act(agency, Act::judge(inspection.clone(), verdict));
         let _ = site.act(agency, Act::LiftHold { inspection: inspection.clone(), reason: "examined".into() });
     }
     site.run(rng.u64(2_000..4_000));
@@ -430,7 +427,7 @@ fn officers(site: &mut Site, step: u32) {
             "unidentified" => drop(site.act("customs", Act::Identify { inspection: None, identity: "粤B1".into() })),
             "reviewing" => {
                 for agency in ["customs", "ciq"] {
-                    let _ = site.act(agency, Act::Judge { inspection: id.clone(), verdict: Verdict::Clear });
+                    let _ = site.act(agency, Act::judge(id.clone(), Verdict::Clear));
                 }
             }
             _ => {}
@@ -497,8 +494,8 @@ fn a_simulated_passage_is_faster_than_real_time() {
                     effects += lane.handle(now, Event::Officer { officer, act, ticket: 1 }).len() as u64;
                 };
                 act("customs", Act::Identify { inspection: None, identity: "粤B12345".into() });
-                act("customs", Act::Judge { inspection: id.clone(), verdict: Verdict::Clear });
-                act("ciq", Act::Judge { inspection: id, verdict: Verdict::Clear });
+                act("customs", Act::judge(id.clone(), Verdict::Clear));
+                act("ciq", Act::judge(id, Verdict::Clear));
             }
         }
     }

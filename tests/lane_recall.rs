@@ -158,7 +158,7 @@ fn go_on(site: &mut Site, cut: usize) {
                 "judge" => {
                     for (agency, verdict) in [("customs", Verdict::Alarm), ("ciq", Verdict::Clear)] {
                         if standing(agency) {
-                            site.act(agency, Act::Judge { inspection: id.clone(), verdict }).unwrap();
+                            site.act(agency, Act::judge(id.clone(), verdict)).unwrap();
                         }
                     }
                 }

@@ -204,7 +204,7 @@ fn a_verdict_on_a_stale_screen_never_reaches_the_next_subject() {
     site.set(APPROACH, Presence::Clear);
     site.run(11_000);
     site.arrive();
-    let refusal = site.act("customs", Act::Judge { inspection: stale, verdict: Verdict::Clear }).unwrap_err();
+    let refusal = site.act("customs", Act::judge(stale, Verdict::Clear)).unwrap_err();
     assert_eq!(refusal.code(), "other_inspection");
     assert_eq!(site.count("inspection.verdict.sealed"), 0);
 }
@@ -214,7 +214,7 @@ fn acts_without_standing_are_refused_and_leave_no_record() {
     let mut site = Site::started(Closes::Held);
     let before = site.records().count();
     let code = |answer: Result<_, portside::lane::Refusal>| answer.map(|_: std::sync::Arc<str>| ()).unwrap_err().code();
-    assert_eq!(code(site.act("customs", Act::Judge { inspection: "x".into(), verdict: Verdict::Clear })), "no_subject");
+    assert_eq!(code(site.act("customs", Act::judge("x".into(), Verdict::Clear))), "no_subject");
     assert_eq!(code(site.act("pirates", Act::Resume)), "unknown_agency");
     assert_eq!(code(site.act("customs", Act::Resume)), "nothing_latched");
     assert_eq!(code(site.act("customs", Act::Open { reason: "  ".into() })), "no_reason");
@@ -225,7 +225,7 @@ fn acts_without_standing_are_refused_and_leave_no_record() {
     assert_eq!(site.records().count(), before);
     site.set(APPROACH, Presence::Present);
     let id = site.id();
-    let judge = Act::Judge { inspection: id.clone(), verdict: Verdict::Clear };
+    let judge = Act::judge(id.clone(), Verdict::Clear);
     assert_eq!(code(site.act("customs", judge.clone())), "wrong_step");
     assert_eq!(code(site.act("border", judge)), "no_desk");
     assert_eq!(code(site.act("customs", Act::Identify { inspection: None, identity: " ".into() })), "no_identity");

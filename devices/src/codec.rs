@@ -262,6 +262,10 @@ pub fn run_test(profile: &Profile, test: &ProfileTest) -> Result<(), String> {
         (Trial::Write { point, value, unit, sends }, Some(_)) => {
             try_write(&profile.points[*point], value, *unit, sends)
         }
+        (Trial::Line(trial), _) => match &profile.detector {
+            Some(detector) => trial.run(detector),
+            None => Err("the profile has no `lines`".to_owned()),
+        },
         (Trial::Unit { .. } | Trial::Bytes { .. } | Trial::Write { .. }, None) => {
             Err("the profile has neither lines nor frames".to_owned())
         }

@@ -9,6 +9,7 @@ pub mod codec;
 pub mod fault;
 pub mod kind;
 pub mod library;
+pub mod lines;
 pub mod modbus;
 pub mod moment;
 pub mod page;

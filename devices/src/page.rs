@@ -93,6 +93,10 @@ fn models(kind: Kind, library: &Library, text: &mut String) {
 
 /// Its standard points by name and how many others there are.
 fn named(profile: &Profile) -> String {
+    if let Some(detector) = &profile.detector {
+        let energies = if detector.energies == 2 { "two energies" } else { "one energy" };
+        return format!("lines: {} elements, {energies}, {} a second", detector.pixels, detector.rate);
+    }
     let standard = profile.kind.standard_points();
     let known = |name: &str| standard.iter().any(|point| point.name == name);
     let (names, others): (Vec<_>, Vec<_>) = profile.points.iter().partition(|point| known(&point.name));

@@ -252,7 +252,7 @@ fn the_schema_knows_the_same_keys_as_the_parser() {
         let text = Library::shipped().text(name).unwrap();
         let read: toml::Table = toml::from_str(&text).unwrap();
         let known = keys(&schema["properties"]["point"]["items"]);
-        for point in read["point"].as_array().unwrap() {
+        for point in read.get("point").and_then(|list| list.as_array()).into_iter().flatten() {
             assert!(point.as_table().unwrap().keys().all(|key| known.contains(key)), "{name}: {point}");
         }
         let known = keys(&schema["properties"]["test"]["items"]);

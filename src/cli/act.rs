@@ -169,7 +169,7 @@ enum BarrierAct {
 
 /// Runs `portside verdict`.
 pub(super) fn verdict(args: VerdictArgs) -> ExitCode {
-    let act = Act::Judge { inspection: args.inspection.into(), verdict: args.verdict.into() };
+    let act = Act::judge(args.inspection, args.verdict.into());
     send(args.person, act)
 }
 
@@ -208,7 +208,7 @@ pub(super) fn barrier(args: BarrierArgs) -> ExitCode {
     }
 }
 
-fn send(person: Person, act: Act) -> ExitCode {
+pub(super) fn send(person: Person, act: Act) -> ExitCode {
     let officer = Officer { agency: person.agency.into(), name: person.officer.into() };
     door::call(&person.door, &Call::Act { officer, act })
 }

@@ -9,8 +9,10 @@ use std::time::Duration;
 use clap::Parser;
 use serde_json::json;
 
-use crate::config::{self, Checked, Config, Connection, Ink, Report, Security, codes};
+use crate::clock::Clock;
+use crate::config::{self, Checked, Config, Connection, Ink, OnLines, Report, Security, codes};
 use crate::lane::DeskRole;
+use crate::screens::certificate;
 
 /// Says everything that is wrong with a lane file and its profiles, or what the lane will do.
 #[derive(Debug, Parser)]
@@ -153,6 +155,14 @@ fn counts(report: &Report) -> String {
     }
 }
 
+/// What a detector sends, in a few words.
+fn sends(lines: &OnLines) -> String {
+    let Some(detector) = &lines.profile.detector else { return "no lines".to_owned() };
+    let energies = if detector.energies == 2 { "two energies" } else { "one energy" };
+    let views = if detector.views == 1 { String::new() } else { format!(", {} views", detector.views) };
+    format!("{} lines a second of {} elements, {energies}{views}", detector.rate, detector.pixels)
+}
+
 /// What the lane will do, in a few lines.
 fn summary(config: &Config) -> String {
     let lane = &config.lane;
@@ -173,8 +183,14 @@ fn summary(config: &Config) -> String {
                 let every = whole(camera.every);
                 writeln!(text, "  device {}: camera at {}, a frame every {every} ms", device.id, camera.source)
             }
+            Connection::Lines(at) => {
+                writeln!(text, "  device {}: {} at {}, {}", device.id, at.profile.name, at.medium, sends(at))
+            }
             Connection::Folder(dir) => writeln!(text, "  device {}: pictures from {}", device.id, dir.display()),
         };
+        if let (Some(at), Connection::Modbus(_)) = (device.lines(), &device.connection) {
+            let _ = writeln!(text, "    lines: {} at {}, {}", at.profile.name, at.medium, sends(at));
+        }
     }
     for (index, link) in config.links.iter().enumerate() {
         let figures = config.figures(index);
@@ -192,6 +208,7 @@ fn summary(config: &Config) -> String {
     text += &judgement(config);
     text += &temperature(config);
     text += &radiation(config);
+    text += &screens(config, Clock::start().wall());
     text += &uplink(config);
     text
 }
@@ -233,6 +250,26 @@ fn radiation(config: &Config) -> String {
     let (portal, agency) = (&rules.portal, &rules.agency);
     let without = if rules.required { ", and where no passage was clear" } else { "" };
     format!("  radiation: {agency} holds when {portal} alarms{without}\n")
+}
+
+fn screens(config: &Config, wall: jiff::Timestamp) -> String {
+    let Some(screens) = &config.screens else { return "  screens: none, verdicts come from the shell\n".to_owned() };
+    let found = match &screens.identity {
+        Some(identity) => certificate::load(identity).map(Some),
+        None => certificate::own(&config.store.dir),
+    };
+    let which = match found {
+        Ok(Some(found)) => {
+            let whose = if found.origin == certificate::Origin::Site { "the site's" } else { "a self-made" };
+            let left = found.ends.duration_since(wall).as_hours() / 24;
+            let ends = found.ends.to_zoned(config.lane.time_zone.clone()).date();
+            let when = if left < 0 { format!("ENDED on {ends}") } else { format!("ends on {ends}, in {left} days") };
+            format!("{whose} certificate that {when}; its SHA-256 is\n    {}", found.fingerprint)
+        }
+        Ok(None) => "a certificate that the daemon makes at its first start".to_owned(),
+        Err(error) => format!("no certificate yet ({error})"),
+    };
+    format!("  screens: https at {}, {which}\n", screens.listen)
 }
 
 fn uplink(config: &Config) -> String {

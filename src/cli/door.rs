@@ -90,7 +90,7 @@ fn only_socket(dir: &Path) -> Result<PathBuf, String> {
     }
 }
 
-fn print(reply: &Reply, json: bool) -> ExitCode {
+pub(super) fn print(reply: &Reply, json: bool) -> ExitCode {
     if json {
         println!("{}", serde_json::to_string(reply).unwrap_or_default());
     }
@@ -113,7 +113,11 @@ fn print(reply: &Reply, json: bool) -> ExitCode {
             }
             ExitCode::from(FAILED)
         }
-        Reply::Status { .. } | Reply::Points { .. } | Reply::Verified { .. } => ExitCode::SUCCESS,
+        Reply::Status { .. }
+        | Reply::Points { .. }
+        | Reply::Verified { .. }
+        | Reply::Users { .. }
+        | Reply::Code { .. } => ExitCode::SUCCESS,
         Reply::Records { records } => {
             if !json {
                 let mut out = std::io::stdout().lock();

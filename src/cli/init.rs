@@ -106,12 +106,13 @@ fn next(template: Template, path: &Path) -> String {
     };
     format!(
         "Wrote {path}, {what}.\n\
-         No key was made: the daemon makes the lane's own key at its first start.\n\
+         No key was made: the daemon makes the lane's own key and the certificate of its pages at its first start.\n\
          \n\
          Next:\n\
          1. Open {path} and set port, lane, agencies, {set}.\n\
          2. portside check -c {path}\n\
-         3. portside run -c {path}\n"
+         3. portside run -c {path}\n\
+         4. portside user add NAME --agency AGENCY --role officer\n"
     )
 }
 

@@ -6,6 +6,7 @@ pub mod check;
 mod decode;
 mod demo;
 mod door;
+mod examine;
 pub mod init;
 pub mod journal;
 pub mod online;
@@ -17,6 +18,7 @@ mod run;
 pub mod schema;
 mod simulate;
 pub mod status;
+mod user;
 
 use std::process::ExitCode;
 
@@ -62,10 +64,18 @@ enum Verb {
     Identify(act::IdentifyArgs),
     /// Stop a subject, or lift one's own hold
     Hold(act::HoldArgs),
+    /// Examine a held subject together
+    Examination(examine::ExaminationArgs),
+    /// Record what an agency does after its finding
+    Disposition(examine::DispositionArgs),
+    /// Hand a finding to another agency, or accept one
+    Case(examine::CaseArgs),
     /// Confirm a person's temperature with an instrument of one's own
     Temperature(act::TemperatureArgs),
     /// Open by override, stop, resume, confirm
     Barrier(act::BarrierArgs),
+    /// Add, list, disable the people who log in at the pages
+    User(user::UserArgs),
     #[command(hide = true)]
     Decode(decode::DecodeArgs),
 }
@@ -99,8 +109,12 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Verdict(args) => act::verdict(args),
         Verb::Identify(args) => act::identify(args),
         Verb::Hold(args) => act::hold(args),
+        Verb::Examination(args) => examine::examination(args),
+        Verb::Disposition(args) => examine::disposition(args),
+        Verb::Case(args) => examine::case(args),
         Verb::Temperature(args) => act::temperature(args),
         Verb::Barrier(args) => act::barrier(args),
+        Verb::User(args) => user::run(args),
         Verb::Decode(args) => decode::run(&args),
     }
 }

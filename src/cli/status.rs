@@ -99,6 +99,7 @@ fn subject(out: &mut String, lane: &Value) {
         let reasons: Vec<&str> = list(&hold["reasons"]).filter_map(Value::as_str).collect();
         let _ = writeln!(out, "hold      {}: {}", text(&hold["agency"]), reasons.join(", "));
     }
+    examination(out, "", &inspection["examination"]);
     if let Some(pictures) = inspection["pictures"].as_array().filter(|pictures| !pictures.is_empty()) {
         let _ = writeln!(out, "pictures  {}", pictures.len());
     }
@@ -148,10 +149,32 @@ fn on_belt(out: &mut String, place: &str, subject: &Value) {
         let reasons: Vec<&str> = list(&hold["reasons"]).filter_map(Value::as_str).collect();
         let _ = writeln!(out, "            hold {}: {}", text(&hold["agency"]), reasons.join(", "));
     }
+    examination(out, "            ", &subject["examination"]);
     let doubts: Vec<&str> = list(&subject["doubts"]).filter_map(Value::as_str).collect();
     if !doubts.is_empty() {
         let _ = writeln!(out, "            not certain: {}", doubts.join(", "));
     }
+}
+
+fn examination(out: &mut String, margin: &str, examination: &Value) {
+    let Some(stage) = examination["stage"].as_str() else { return };
+    let _ = write!(out, "{margin}joint examination {stage}");
+    let missing: Vec<&str> = list(&examination["missing"]).filter_map(Value::as_str).collect();
+    if !missing.is_empty() {
+        let _ = write!(out, ", missing {}", missing.join(", "));
+    }
+    for party in list(&examination["parties"]) {
+        let found = party["found"].as_str().unwrap_or("-").replace('_', " ");
+        let _ = write!(out, " · {} found {found}", text(&party["agency"]));
+    }
+    for handed in list(&examination["handed_over"]).filter(|handed| handed["accepted"] == false) {
+        let _ = write!(out, " · {} has to accept from {}", text(&handed["to"]), text(&handed["from"]));
+    }
+    for done in list(&examination["dispositions"]) {
+        let word = text(&done["disposition"]).replace('_', " ");
+        let _ = write!(out, " · {}: {word}", text(&done["agency"]));
+    }
+    out.push('\n');
 }
 
 fn arm(out: &mut String, lane: &Value) {

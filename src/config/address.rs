@@ -92,6 +92,24 @@ impl Host {
     }
 }
 
+impl TextValue for Host {
+    const WHAT: &str = "a host name or IP address";
+
+    fn parse(text: &str) -> Result<Self, Flaw> {
+        let bare = text.parse::<Ipv6Addr>().map(|address| Self(address.to_string().into()));
+        bare.ok().or_else(|| Self::parse(text)).ok_or_else(|| {
+            Flaw::new(codes::BAD_NAME, format!("`{text}` is not a host name or IP address"))
+                .help("write the name alone, as it stands in the browser's address bar: without https:// and port")
+        })
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9.:\\[\\]-]{1,253}$" })
+    }
+}
+
+super::value::inline_text!(Host);
+
 /// Splits `HOST:PORT`; the port is `None` where there is no colon behind the host.
 fn host_and_port(text: &str, code: Code) -> Result<(Host, Option<u16>), Flaw> {
     let bare = text.ends_with(']') || !text.contains(':');

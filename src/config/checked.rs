@@ -119,7 +119,7 @@ pub enum Security {
     },
 }
 
-/// The lane's own certificate.
+/// A certificate of the lane.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// PEM file with the certificate chain.
@@ -129,10 +129,18 @@ pub struct Identity {
 }
 
 /// Where the pages are served.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Screens {
     /// Address and port.
     pub listen: std::net::SocketAddr,
+    /// The site's certificate; `None`: the daemon makes one.
+    pub identity: Option<Identity>,
+    /// Names and addresses that browsers use, in lower case and without brackets; empty: the machine's own.
+    pub hosts: Vec<Arc<str>>,
+    /// A screen is locked after so long without an act.
+    pub lock_after: Duration,
+    /// A session ends this long after its log-in.
+    pub session: Duration,
 }
 
 /// One connection or serial port, which its devices share.
@@ -159,6 +167,8 @@ pub struct Device {
     pub connection: Connection,
     /// Where the pictures of an X-ray machine arrive that has control points besides.
     pub images: Option<PathBuf>,
+    /// Where its detector sends lines, where it has control points besides.
+    pub lines: Option<OnLines>,
 }
 
 impl Device {
@@ -166,7 +176,7 @@ impl Device {
     pub fn kind(&self) -> Kind {
         match &self.connection {
             Connection::Modbus(device) => device.profile.kind,
-            Connection::Folder(_) => Kind::Xray,
+            Connection::Folder(_) | Connection::Lines(_) => Kind::Xray,
             Connection::Camera(_) => Kind::Camera,
         }
     }
@@ -176,7 +186,16 @@ impl Device {
         match &self.connection {
             Connection::Folder(dir) => Some(dir),
             Connection::Modbus(_) => self.images.as_ref(),
-            Connection::Camera(_) => None,
+            Connection::Camera(_) | Connection::Lines(_) => None,
+        }
+    }
+
+    /// Where it sends lines.
+    pub const fn lines(&self) -> Option<&OnLines> {
+        match &self.connection {
+            Connection::Lines(lines) => Some(lines),
+            Connection::Modbus(_) => self.lines.as_ref(),
+            Connection::Folder(_) | Connection::Camera(_) => None,
         }
     }
 
@@ -184,7 +203,7 @@ impl Device {
     pub const fn modbus(&self) -> Option<&OnModbus> {
         match &self.connection {
             Connection::Modbus(device) => Some(device),
-            Connection::Folder(_) | Connection::Camera(_) => None,
+            Connection::Folder(_) | Connection::Camera(_) | Connection::Lines(_) => None,
         }
     }
 }
@@ -198,6 +217,17 @@ pub enum Connection {
     Folder(PathBuf),
     /// A camera, watched by a process of its own.
     Camera(OnCamera),
+    /// The detector of an X-ray machine, which sends its lines.
+    Lines(OnLines),
+}
+
+/// A detector that sends lines.
+#[derive(Clone, Debug)]
+pub struct OnLines {
+    /// Where it listens: a TCP connection.
+    pub medium: Medium,
+    /// How its lines are framed; a profile with a `detector`.
+    pub profile: Arc<Profile>,
 }
 
 /// A camera.

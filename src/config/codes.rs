@@ -174,6 +174,11 @@ codes! {
     NO_REQUIRED_DESK = "E0217", "no required desk",
         "A release needs the verdict of every required desk. A station without one would release every subject without \
          a look: silence would be consent. Give at least one desk the role \"required\" (the default).";
+    BAD_CERTIFICATE = "E0219", "a certificate that cannot be used",
+        "The pages are served over HTTPS with the certificate and the private key that [screens] names: two files in PEM \
+         (`-----BEGIN CERTIFICATE-----`, `-----BEGIN PRIVATE KEY-----`), the key not encrypted and the one of the first \
+         certificate. With a file that is neither no browser could connect. `openssl x509 -in FILE -noout -text` shows a \
+         certificate. Without `cert` and `key` the daemon makes a certificate of its own at its first start.";
     DESK_TWICE = "E0218", "two desks of one agency",
         "An agency has one desk at a station, and one verdict.";
 
@@ -183,7 +188,7 @@ codes! {
          receipts of its own.";
     NOT_THERE_YET = "W0102", "a file or folder is not there",
         "The daemon starts without it and the lane works; but the uplink does not connect without its certificates, \
-         no picture arrives in a folder that is not there, and \
+         no pages are served without theirs, no picture arrives in a folder that is not there, and \
          a camera without its login is lost. This is no error because the file may come later (a \
          systemd credential, a mounted share).";
     PLAIN_MQTT = "W0103", "the uplink is not protected",
@@ -194,7 +199,7 @@ codes! {
     NOT_YET = "W0105", "not done by this version",
         "The key is understood and kept for later, but this version does nothing with it.";
     OPEN_KEY = "W0106", "a secret that others can read",
-        "Every user of this machine can read the file, and speak as this lane or log in to its camera. Make it readable \
+        "Every user of this machine can read the file, and speak as this lane, pass for its pages or log in to its camera. Make it readable \
          for the daemon alone: `chmod 0400 FILE; chown portside FILE`.";
     IDLE_AGENCY = "W0107", "an agency without a desk",
         "The agency can place holds, but it is never asked for a verdict. If it should be, give it a desk at the \

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::address::{Address, Broker};
+use super::address::{Address, Broker, Host};
 use super::choice::{
     BeltPlace, Decide, Decisive, DeviceKind, Direction, Mode, ParityBit, Place, Receipts, Role, Traffic,
 };
@@ -123,10 +123,21 @@ table! {
 }
 
 table! {
-    /// Where the pages are served.
+    /// Where the pages for desks, lane and technicians are served, over HTTPS.
     ScreensTable, "[screens]" {
         /// IP address and port of this machine.
         required listen: Listen, like "\"0.0.0.0:8443\"";
+        /// PEM file with the certificate of the pages and its chain; if absent, the daemon makes one at its first start.
+        optional cert: FilePath, like "\"/etc/portside/screens.pem\"";
+        /// PEM file with the private key of `cert`; a path, never the key itself.
+        optional key: FilePath, like "\"/etc/portside/screens.key\"";
+        /// Names and addresses that browsers use for this machine; requests under any other are refused. If absent: its
+        /// own name and addresses, and localhost.
+        optional hosts: Vec<Placed<Host>>, like "[ \"lane-g03.port.example\" ]";
+        /// A screen is locked when nobody has touched it for this long; its case is kept.
+        optional lock_after: Span<{ 2 * MINUTE }, { 15 * MINUTE }> = "\"5 min\"";
+        /// A session ends this long after the log-in.
+        optional session: Span<{ 30 * MINUTE }, { 24 * HOUR }> = "\"8 h\"";
     }
 }
 
@@ -161,13 +172,17 @@ table! {
         required kind: DeviceKind, like "\"barrier\"";
         /// The device's name for people; if absent, its id.
         optional name: Text, like "\"栏杆机\"";
-        /// The model, KIND/VENDOR-MODEL: shipped with portside or of the site's own. Not for xray and camera.
+        /// The model, KIND/VENDOR-MODEL: shipped with portside or of the site's own. Not for cameras and folders.
         optional profile: ProfileName, like "\"barrier/generic-relay\"";
-        /// modbus://HOST:PORT/UNIT, modbus://BUS/UNIT on a [bus.NAME], or file:///FOLDER for an X-ray machine that
-        /// drops pictures into a folder.
+        /// modbus://HOST:PORT/UNIT, modbus://BUS/UNIT on a [bus.NAME], file:///FOLDER for an X-ray machine that drops
+        /// pictures into a folder, or tcp://HOST:PORT for one that sends its lines.
         required address: Address, like "\"modbus://10.0.0.20:502/1\"";
         /// file:///FOLDER into which an X-ray machine drops its pictures whose control points are at `address`.
         optional images: Address, like "\"file:///srv/portside/xray\"";
+        /// tcp://HOST:PORT at which the detector of an X-ray machine sends its lines whose control points are at `address`.
+        optional lines: Address, like "\"tcp://10.0.0.40:4500\"";
+        /// How those lines are framed, KIND/VENDOR-MODEL; with `lines`.
+        optional detector: ProfileName, like "\"xray/generic-baggage-lines\"";
         /// How often the fast points are read; if absent, 100 ms. For a camera: how often a frame is taken; if absent, 200 ms.
         optional interval: Span<10, MINUTE>, like "\"100 ms\"";
         /// How long one answer may take; if absent, 250 ms.
@@ -285,7 +300,7 @@ table! {
         optional dust: Metres<1, 200> = "\"15 mm\"";
         /// No subject is longer.
         optional longest: Metres<100, 5_000> = "\"1.2 m\"";
-        /// A picture comes no earlier than this after its subject has left the source.
+        /// A picture comes no earlier than this after its subject has left the source; 0 for a machine that sends lines.
         optional picture_after: Span<0, MINUTE> = "\"300 ms\"";
         /// And no later than this, as a rule.
         optional picture_within: Span<100, { 5 * MINUTE }> = "\"1.5 s\"";

@@ -26,7 +26,7 @@ mod value;
 
 pub use checked::{
     Agency, Belt, BeltDiverter, BeltSensor, Config, Connection, Desk, Device, Gate, Identity, Lane, Link, OnCamera,
-    OnModbus, Review, Screens, Security, Sensor, Station, Store, Uplink, Way,
+    OnLines, OnModbus, Review, Screens, Security, Sensor, Station, Store, Uplink, Way,
 };
 pub use choice::{Decisive, Direction, Mode, Receipts, Traffic};
 pub use cost::{Figures, interval_of};

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Report;
+use crate::lane::marks::{self, NOTE_MAX};
 use crate::lane::{Act, Officer};
+use crate::people::{Administered, OneTimeCode, Refused, UserAct, UserView};
 
 /// One request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,12 +66,17 @@ pub enum Call {
     },
     /// Walks the whole journal and checks it.
     Verify,
+    /// Somebody administers the users.
+    User {
+        /// What.
+        act: UserAct,
+    },
 }
 
 /// True for calls that read the journal alone and need no word with the lane.
 pub const fn reads(call: &Call) -> bool {
     match call {
-        Call::Act { .. } | Call::Status | Call::Points { .. } | Call::WritePoint { .. } => false,
+        Call::Act { .. } | Call::Status | Call::Points { .. } | Call::WritePoint { .. } | Call::User { .. } => false,
         Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify => true,
     }
 }
@@ -78,6 +85,8 @@ pub const fn reads(call: &Call) -> bool {
 const WORD_MAX: usize = 200;
 /// Longest reason, in bytes.
 const REASON_MAX: usize = 2000;
+/// Most agencies called to one examination.
+const AGENCIES_MAX: usize = 32;
 /// The code of an act that is refused for its text.
 pub const UNREADABLE: &str = "unreadable_text";
 
@@ -103,10 +112,43 @@ pub fn readable(call: &Call) -> Result<(), String> {
             bounded("inspection", inspection.as_deref().unwrap_or_default(), WORD_MAX)?;
             bounded("identity", identity, WORD_MAX)
         }
-        Act::Judge { inspection, .. } => bounded("inspection", inspection, WORD_MAX),
+        Act::Judge { inspection, image, regions, note, .. } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            bounded("image", image.as_ref().map_or("", |image| &image.id), WORD_MAX)?;
+            bounded("note", note.as_deref().unwrap_or_default(), NOTE_MAX)?;
+            marks::bounded(regions)
+        }
+        Act::Shown { inspection, image } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            bounded("image", &image.id, WORD_MAX)
+        }
         Act::PlaceHold { inspection, reason } | Act::LiftHold { inspection, reason } => {
             bounded("inspection", inspection, WORD_MAX)?;
             bounded("reason", reason, REASON_MAX)
+        }
+        Act::ExaminationBegin { inspection, with, note } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            if with.len() > AGENCIES_MAX {
+                return Err(format!("{} agencies are called, more than {AGENCIES_MAX}; nothing was done", with.len()));
+            }
+            with.iter().try_for_each(|agency| bounded("agency", agency, WORD_MAX))?;
+            bounded("note", note.as_deref().unwrap_or_default(), NOTE_MAX)
+        }
+        Act::ExaminationArrive { inspection }
+        | Act::ExaminationOpen { inspection }
+        | Act::ExaminationClose { inspection } => bounded("inspection", inspection, WORD_MAX),
+        Act::ExaminationFinding { inspection, note, .. } | Act::Disposition { inspection, note, .. } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            bounded("note", note.as_deref().unwrap_or_default(), NOTE_MAX)
+        }
+        Act::HandOver { inspection, to, note } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            bounded("agency", to, WORD_MAX)?;
+            bounded("note", note.as_deref().unwrap_or_default(), NOTE_MAX)
+        }
+        Act::Accept { inspection, from } => {
+            bounded("inspection", inspection, WORD_MAX)?;
+            bounded("agency", from, WORD_MAX)
         }
         Act::Temperature { inspection, instrument, .. } => {
             bounded("inspection", inspection, WORD_MAX)?;
@@ -183,6 +225,31 @@ pub enum Reply {
         /// What was found.
         report: Box<Report>,
     },
+    /// The answer to a list of users.
+    Users {
+        /// By name.
+        users: Vec<UserView>,
+    },
+    /// A one-time code for a user, which is shown this once.
+    Code {
+        /// Whose it is.
+        user: UserView,
+        /// The code.
+        code: OneTimeCode,
+        /// It ends then.
+        until: jiff::Timestamp,
+    },
+}
+
+impl From<Result<Administered, Refused>> for Reply {
+    fn from(done: Result<Administered, Refused>) -> Self {
+        match done {
+            Ok(Administered::Done(message)) => Self::Done { message: message.into() },
+            Ok(Administered::Users(users)) => Self::Users { users },
+            Ok(Administered::Code { user, code, until }) => Self::Code { user, code, until },
+            Err(Refused { code, message }) => Self::Refused { code: code.to_owned(), message },
+        }
+    }
 }
 
 #[cfg(test)]

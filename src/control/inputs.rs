@@ -75,7 +75,9 @@ impl Control {
         match scan {
             Scan::Picture { picture, path } => {
                 self.step(Happening::Picture(picture));
-                self.queue.push(Step::Taken(path));
+                if let Some(path) = path {
+                    self.queue.push(Step::Taken(path));
+                }
             }
             Scan::SetAside { device, name, reason } => {
                 let inspection = self.parts.machine.view().inspection();
@@ -92,7 +94,7 @@ impl Control {
                 self.tickets += 1;
                 let ticket = self.tickets;
                 self.waiting.insert(ticket, asked.answer);
-                self.audit(&officer, &act, asked.uid);
+                self.audit(&officer, &act, asked.caller.uid());
                 self.step(Happening::Officer { officer, act, ticket });
             }
             Call::Points { device, point } => {
@@ -104,14 +106,14 @@ impl Control {
                 });
             }
             Call::WritePoint { officer, device, point, value } => {
-                let person = super::points::Person { officer, uid: asked.uid };
+                let person = super::points::Person { officer, uid: asked.caller.uid() };
                 self.write_point(&person, &device, &point, &value, asked.answer);
             }
             Call::Status => {
                 let _ = asked.answer.send(Reply::Status { status: Box::new(self.whole_status()) });
             }
-            Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify => {
-                let message = "the journal is read without the lane; this call went astray".to_owned();
+            Call::Records { .. } | Call::Inspection { .. } | Call::Recent { .. } | Call::Verify | Call::User { .. } => {
+                let message = "journal and users do without the lane; this call went astray".to_owned();
                 let _ = asked.answer.send(Reply::Failed { message });
             }
         }
@@ -133,7 +135,7 @@ impl Control {
     }
 
     /// Who asked for what through which Unix user, beside what the lane makes of it. A verdict's value is not named.
-    fn audit(&mut self, officer: &crate::lane::Officer, act: &Act, uid: u32) {
+    fn audit(&mut self, officer: &crate::lane::Officer, act: &Act, uid: Option<u32>) {
         let (verb, inspection) = named(act);
         let data = json!({
             "agency": officer.agency, "officer": officer.name, "uid": uid, "act": verb, "inspection": inspection,
@@ -156,8 +158,17 @@ fn named(act: &Act) -> (&'static str, Option<Arc<str>>) {
     match act {
         Act::Identify { inspection, .. } => ("identify", inspection.clone()),
         Act::Judge { inspection, .. } => ("judge", Some(inspection.clone())),
+        Act::Shown { inspection, .. } => ("shown", Some(inspection.clone())),
         Act::PlaceHold { inspection, .. } => ("place_hold", Some(inspection.clone())),
         Act::LiftHold { inspection, .. } => ("lift_hold", Some(inspection.clone())),
+        Act::ExaminationBegin { inspection, .. } => ("examination_begin", Some(inspection.clone())),
+        Act::ExaminationArrive { inspection } => ("examination_arrive", Some(inspection.clone())),
+        Act::ExaminationOpen { inspection } => ("examination_open", Some(inspection.clone())),
+        Act::ExaminationFinding { inspection, .. } => ("examination_finding", Some(inspection.clone())),
+        Act::ExaminationClose { inspection } => ("examination_close", Some(inspection.clone())),
+        Act::Disposition { inspection, .. } => ("disposition", Some(inspection.clone())),
+        Act::HandOver { inspection, .. } => ("hand_over", Some(inspection.clone())),
+        Act::Accept { inspection, .. } => ("accept", Some(inspection.clone())),
         Act::Temperature { inspection, .. } => ("temperature", Some(inspection.clone())),
         Act::Open { .. } => ("open", None),
         Act::Stop => ("stop", None),

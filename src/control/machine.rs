@@ -1,5 +1,6 @@
 //! The lane and the interlock that checks it: a gate's, or a belt's. To the rest of the control task they are one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::lane::radiation::News;
 use crate::lane::temperature::Gauge;
 use crate::lane::{
     Act, ArmContact, Contact, Effect, Event, Interlock, Lane, Note, Officer, Order, OrderOutcome, Picture, Presence,
-    View,
+    Sight, View,
 };
 
 /// An order of either lane.
@@ -170,6 +171,14 @@ impl Machine {
         }
     }
 
+    /// What each agency's desk may know.
+    pub fn sights(&self) -> BTreeMap<Arc<str>, Sight> {
+        match self {
+            Self::Gate { lane, .. } => sights(lane.agencies(), |agency| lane.view_for(agency)),
+            Self::Belt { lane, .. } => sights(lane.agencies(), |agency| lane.view_for(agency)),
+        }
+    }
+
     /// What screens show.
     pub fn view(&self) -> LaneView {
         match self {
@@ -203,6 +212,10 @@ impl LaneView {
             Self::Belt(view) => !view.belt.is_empty() && view.motion != "stopped",
         }
     }
+}
+
+fn sights(agencies: &[Arc<str>], of: impl Fn(&str) -> Sight) -> BTreeMap<Arc<str>, Sight> {
+    agencies.iter().map(|agency| (Arc::clone(agency), of(agency))).collect()
 }
 
 fn gate_event(happening: Happening) -> Option<Event> {

@@ -22,6 +22,7 @@ pub mod scribe;
 pub mod snapshots;
 pub mod socket;
 pub mod status;
+pub mod tally;
 pub mod telemetry;
 
 use std::collections::BTreeMap;
@@ -63,8 +64,8 @@ pub enum Scan {
     Picture {
         /// What it is.
         picture: Picture,
-        /// Where the sender's file lies; it is moved away once the picture is on record.
-        path: PathBuf,
+        /// Where the sender's file lies, if it was one; it is moved away once the picture is on record.
+        path: Option<PathBuf>,
     },
     /// A file that cannot be used.
     SetAside {
@@ -106,6 +107,8 @@ pub struct Parts {
     pub seals: Arc<Seals>,
     /// Pictures of the lane at the instants that matter.
     pub snapshots: Snapshots,
+    /// How far the desks agree.
+    pub tally: tally::Tally,
     /// What the status says besides.
     pub words: LaneWords,
     /// What devices say.
@@ -254,6 +257,7 @@ impl Control {
         kept?;
         for record in &self.queue.kept() {
             self.parts.machine.kept(record);
+            self.parts.tally.kept(record);
         }
         Ok(())
     }
@@ -429,10 +433,13 @@ impl Control {
         self.generation += 1;
         let status = Status {
             generation: self.generation,
+            at: self.parts.clock.moment(),
             words: self.parts.words.clone(),
             lane: self.parts.machine.view(),
             devices: self.parts.devices.views.clone(),
             portals: self.parts.portals.views(),
+            agreement: self.parts.tally.view(),
+            sights: Arc::new(self.parts.machine.sights()),
         };
         self.parts.status.send_replace(Arc::new(status));
     }

@@ -53,8 +53,8 @@ pub struct PointNow {
 pub struct Person {
     /// The name in the record.
     pub officer: Officer,
-    /// Unix user id.
-    pub uid: u32,
+    /// Unix user id; `None` at a screen.
+    pub uid: Option<u32>,
 }
 
 /// One device that has points.

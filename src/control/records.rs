@@ -22,7 +22,7 @@ pub async fn answer(call: Call, journal: &Journal, dir: &Path) -> Reply {
         Call::Inspection { inspection } => one_inspection(&reader, &inspection).await,
         Call::Recent { stream, limit } => recent(journal, &reader, stream.as_deref(), limit).await,
         Call::Verify => verified(dir).await,
-        Call::Act { .. } | Call::Status | Call::Points { .. } | Call::WritePoint { .. } => {
+        Call::Act { .. } | Call::Status | Call::Points { .. } | Call::WritePoint { .. } | Call::User { .. } => {
             Err("this call is for the lane".to_owned())
         }
     };

@@ -97,9 +97,9 @@ async fn drafts(
         let mut data = note.data;
         if let Some(secret) = note.secret {
             let (seals, inspection) = (Arc::clone(seals), note.subject.clone());
-            let agency = Arc::clone(secret.agency());
+            let (agency, room) = (Arc::clone(secret.agency()), secret.room());
             let plain = serde_json::to_vec(&secret).map_err(|error| Unkept(error.to_string()))?;
-            let sealed = tokio::task::spawn_blocking(move || seals.seal(&inspection, &agency, &plain)).await;
+            let sealed = tokio::task::spawn_blocking(move || seals.seal(&inspection, &agency, &plain, room)).await;
             let sealed = sealed
                 .map_err(|panic| Unkept(format!("sealing failed: {panic}")))?
                 .map_err(|error| Unkept(format!("a part of a record cannot be sealed: {error}")))?;

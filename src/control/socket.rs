@@ -37,10 +37,29 @@ const PART: usize = 64 << 10;
 pub struct Asked {
     /// What is asked.
     pub call: Call,
-    /// Unix user id of the caller.
-    pub uid: u32,
+    /// Through which door it came.
+    pub caller: Caller,
     /// Where the answer goes.
     pub answer: oneshot::Sender<Reply>,
+}
+
+/// Through which door somebody asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// The control socket, as this Unix user.
+    Shell(u32),
+    /// A screen, where the person has logged in.
+    Screen,
+}
+
+impl Caller {
+    /// The Unix user, for the record.
+    pub const fn uid(self) -> Option<u32> {
+        match self {
+            Self::Shell(uid) => Some(uid),
+            Self::Screen => None,
+        }
+    }
 }
 
 /// The bound socket; the file is removed when it is dropped.
@@ -133,7 +152,7 @@ impl Hall {
     }
 
     async fn serve(&self, stream: UnixStream) -> std::io::Result<()> {
-        let uid = stream.peer_cred()?.uid();
+        let caller = Caller::Shell(stream.peer_cred()?.uid());
         let (read, mut write) = stream.into_split();
         let mut lines = BufReader::new(read);
         loop {
@@ -144,7 +163,7 @@ impl Hall {
                 return Ok(());
             }
             let (reply, _place) = if said.ends_with(b"\n") {
-                self.answer(&said, uid).await
+                self.answer(&said, caller).await
             } else {
                 let message = format!("the request is longer than {LINE_LIMIT} bytes or breaks off");
                 (Reply::Failed { message }, None)
@@ -160,20 +179,20 @@ impl Hall {
     }
 
     /// The answer, and the place that its caller keeps until it is written.
-    async fn answer(&self, said: &[u8], uid: u32) -> (Reply, Option<OwnedSemaphorePermit>) {
+    async fn answer(&self, said: &[u8], caller: Caller) -> (Reply, Option<OwnedSemaphorePermit>) {
         let call = match serde_json::from_slice::<Call>(said) {
             Ok(call) => call,
             Err(error) => return (Reply::Failed { message: format!("the request cannot be read: {error}") }, None),
         };
         if let Call::Act { officer, act: Act::Stop } = call {
             let stop = Call::Act { officer: call::legible(&officer), act: Act::Stop };
-            return (pass(&self.stops, stop, uid).await, None);
+            return (pass(&self.stops, stop, caller).await, None);
         }
         if let Err(message) = call::readable(&call) {
             return (Reply::Refused { code: call::UNREADABLE.to_owned(), message }, None);
         }
         match self.place(&call) {
-            Ok(place) => (pass(&self.calls, call, uid).await, Some(place)),
+            Ok(place) => (pass(&self.calls, call, caller).await, Some(place)),
             Err(what) => (busy(what), None),
         }
     }
@@ -181,7 +200,7 @@ impl Hall {
     fn place(&self, call: &Call) -> Result<OwnedSemaphorePermit, &'static str> {
         let (places, what) = match call {
             call if call::reads(call) => (&self.readers, "too many callers read the journal"),
-            Call::Act { .. } | Call::WritePoint { .. } => {
+            Call::Act { .. } | Call::WritePoint { .. } | Call::User { .. } => {
                 (&self.actors, "too many callers wait for their acts to be on disk")
             }
             Call::Status
@@ -205,9 +224,10 @@ fn line(reply: &Reply) -> Vec<u8> {
     bytes
 }
 
-async fn pass(way: &mpsc::Sender<Asked>, call: Call, uid: u32) -> Reply {
+/// Asks the control task over `way`, and waits for its answer.
+pub async fn pass(way: &mpsc::Sender<Asked>, call: Call, caller: Caller) -> Reply {
     let (answer, answered) = oneshot::channel();
-    if way.send(Asked { call, uid, answer }).await.is_err() {
+    if way.send(Asked { call, caller, answer }).await.is_err() {
         return Reply::Failed { message: "the daemon is stopping; nothing was done".to_owned() };
     }
     answered.await.unwrap_or_else(|_| Reply::Failed {
@@ -331,7 +351,7 @@ mod tests {
         let caller = tokio::spawn(async move { ask(&path, &Call::Recent { stream: None, limit: 3 }).await.unwrap() });
         let got = asked.recv().await.unwrap();
         assert!(matches!(got.call, Call::Recent { limit: 3, .. }));
-        assert_eq!(got.uid, rustix::process::getuid().as_raw());
+        assert_eq!(got.caller, Caller::Shell(rustix::process::getuid().as_raw()));
         got.answer.send(Reply::Records { records: vec!["{}".into()] }).unwrap();
         assert!(matches!(caller.await.unwrap(), Reply::Records { records } if records == ["{}"]));
     }

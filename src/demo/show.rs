@@ -220,9 +220,22 @@ fn words(line: Line) -> String {
 fn deed(act: &Act) -> String {
     match act {
         Act::Identify { identity, .. } => format!("identify {identity}"),
-        Act::Judge { inspection, verdict } => format!("judge {inspection} {}", format!("{verdict:?}").to_lowercase()),
+        Act::Judge { inspection, verdict, .. } => {
+            format!("judge {inspection} {}", format!("{verdict:?}").to_lowercase())
+        }
+        Act::Shown { inspection, .. } => format!("shown {inspection}"),
         Act::PlaceHold { inspection, .. } => format!("place_hold {inspection}"),
         Act::LiftHold { inspection, .. } => format!("lift_hold {inspection}"),
+        Act::ExaminationBegin { inspection, .. } => format!("examination_begin {inspection}"),
+        Act::ExaminationArrive { inspection } => format!("examination_arrive {inspection}"),
+        Act::ExaminationOpen { inspection } => format!("examination_open {inspection}"),
+        Act::ExaminationFinding { inspection, found, .. } => {
+            format!("examination_finding {inspection} {}", found.word())
+        }
+        Act::ExaminationClose { inspection } => format!("examination_close {inspection}"),
+        Act::Disposition { inspection, disposition, .. } => format!("disposition {inspection} {}", disposition.word()),
+        Act::HandOver { inspection, to, .. } => format!("hand_over {inspection} to {to}"),
+        Act::Accept { inspection, from } => format!("accept {inspection} from {from}"),
         Act::Temperature { inspection, .. } => format!("temperature {inspection}"),
         Act::Open { .. } => "open".to_owned(),
         Act::Stop => "stop".to_owned(),

@@ -130,7 +130,7 @@ fn verdicts(story: Story, id: &Arc<str>, todo: &Value) -> Vec<Deed> {
     let agencies = todo["agencies"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let each = agencies.filter_map(|agency| {
         let verdict = story.verdict(agency)?;
-        let act = Act::Judge { inspection: id.clone(), verdict };
+        let act = Act::judge(id.clone(), verdict);
         let after = if agency == "ciq" { 1400 } else { 900 };
         Some(deed(format!("judge {agency} {id}"), person(agency), act, after))
     });
@@ -217,7 +217,7 @@ mod tests {
     fn an_alarm_is_raised_by_one_desk_alone() {
         let acts: Vec<Act> =
             deeds(Story::Alarmed, "粤A12345", &judging(), true, true).into_iter().map(|deed| deed.act).collect();
-        let judged = |verdict| Act::Judge { inspection: "i-1".into(), verdict };
+        let judged = |verdict| Act::judge("i-1", verdict);
         assert_eq!(acts, [judged(Verdict::Alarm), judged(Verdict::Clear)]);
     }
 

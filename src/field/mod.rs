@@ -17,6 +17,7 @@ pub mod decoder;
 pub mod folder;
 mod later;
 mod line;
+pub mod lines;
 mod link;
 pub mod medium;
 mod orders;

@@ -6,6 +6,34 @@
 //! ```
 //! A line is one reading of the whole detector, a column of the picture; the subject moves across it. Line 0 is the edge
 //! that went through the beam first.
+//!
+//! ```text
+//!  RawLine ──order──► rows of all views ──calibration, air──► corrected ──segment──► Begin, Line…, End
+//!              └ lost lines filled            ▲                               │
+//!                                             └───── air between subjects ◄───┘
+//! ```
+
+mod air;
+pub mod calibration;
+mod defect;
+pub mod files;
+mod finished;
+pub mod material;
+mod order;
+mod processor;
+pub mod render;
+mod scan;
+mod segment;
+
+pub use calibration::{Calibration, CalibrationError};
+pub use defect::{BadPixel, Defect};
+pub use finished::{Finished, of_picture};
+pub use order::{Counts, RawLine};
+pub use processor::{Processor, Step};
+pub use scan::{Plane, Scan};
+pub use segment::Segmentation;
+
+pub mod feed;
 
 use std::sync::Arc;
 
@@ -33,6 +61,13 @@ pub struct Format {
     /// `true`: samples are proportional to what comes through, [`AIR`] in air. `false`: somebody chose window or filter
     /// already, so nothing is computed from them.
     pub raw: bool,
+}
+
+impl Format {
+    /// Samples of one line of one view, all energies.
+    pub fn samples(&self) -> usize {
+        self.pixels as usize * usize::from(self.energies)
+    }
 }
 
 /// One line of one view, corrected: `pixels` samples of the softer energy, then as many of the harder one, if there is one.

@@ -107,12 +107,14 @@ impl Seals {
 
     /// Seals `secret` for one inspection and agency; hex text that may stand in a record. The inspection's key is
     /// durable when this returns.
-    pub fn seal(&self, inspection: &str, agency: &str, secret: &[u8]) -> Result<String, SealError> {
+    ///
+    /// `room` is the length that all secrets of this sort have, in bytes: a shorter one is made as long.
+    pub fn seal(&self, inspection: &str, agency: &str, secret: &[u8], room: usize) -> Result<String, SealError> {
         let key = match self.key(inspection) {
             Err(SealError::NoKey(_)) => self.make_key(inspection)?,
             key => key?,
         };
-        lock(&key, &bound(inspection, agency), &padded(secret)).map(hex::encode)
+        lock(&key, &bound(inspection, agency), &padded(secret, room)).map(hex::encode)
     }
 
     /// Opens what [`Self::seal`] sealed for this inspection and agency.
@@ -171,9 +173,9 @@ fn bound(inspection: &str, agency: &str) -> Vec<u8> {
 }
 
 /// One marking byte and zeros, as ISO/IEC 7816-4 pads.
-fn padded(secret: &[u8]) -> Vec<u8> {
+fn padded(secret: &[u8], room: usize) -> Vec<u8> {
     let mut padded = [secret, &[0x80]].concat();
-    padded.resize(padded.len().next_multiple_of(BLOCK), 0);
+    padded.resize(padded.len().max(room + 1).next_multiple_of(BLOCK), 0);
     padded
 }
 
@@ -233,9 +235,9 @@ mod tests {
     #[test]
     fn a_sealed_verdict_opens_after_a_restart_for_its_inspection_and_agency_only() {
         let dir = tempfile::tempdir().unwrap();
-        let sealed = seals(dir.path()).seal("i1", "customs", b"alarm").unwrap();
+        let sealed = seals(dir.path()).seal("i1", "customs", b"alarm", 0).unwrap();
         let seals = seals(dir.path());
-        seals.seal("i2", "customs", b"clear").unwrap();
+        seals.seal("i2", "customs", b"clear", 0).unwrap();
         assert_eq!(seals.unseal("i1", "customs", &sealed).unwrap(), b"alarm");
         assert!(matches!(seals.unseal("i1", "ciq", &sealed), Err(SealError::Refused)));
         assert!(matches!(seals.unseal("i2", "customs", &sealed), Err(SealError::Refused)));
@@ -245,8 +247,8 @@ mod tests {
     fn nothing_on_disk_shows_the_secret_or_equal_secrets_as_equal() {
         let dir = tempfile::tempdir().unwrap();
         let seals = seals(dir.path());
-        let sealed = seals.seal("i1", "customs", b"clear").unwrap();
-        assert_ne!(sealed, seals.seal("i1", "customs", b"clear").unwrap());
+        let sealed = seals.seal("i1", "customs", b"clear", 0).unwrap();
+        assert_ne!(sealed, seals.seal("i1", "customs", b"clear", 0).unwrap());
         assert!(!sealed.contains(&hex::encode("clear")));
         let lane = fs::read(dir.path().join("lane.key")).unwrap();
         assert!(cipher(&fs::read(dir.path().join("keys/i1")).unwrap()).is_none());
@@ -258,7 +260,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let seals = seals(dir.path());
         let lengths = ["clear", "unknown", "", "0\u{80}\0\0"].map(|secret| {
-            let sealed = seals.seal("i1", "customs", secret.as_bytes()).unwrap();
+            let sealed = seals.seal("i1", "customs", secret.as_bytes(), 0).unwrap();
             assert_eq!(seals.unseal("i1", "customs", &sealed).unwrap(), secret.as_bytes());
             sealed.len()
         });
@@ -266,10 +268,23 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_with_room_has_the_length_of_the_longest() {
+        let dir = tempfile::tempdir().unwrap();
+        let seals = seals(dir.path());
+        let lengths = [0, 1, 5_118, 5_119].map(|length| {
+            let sealed = seals.seal("i1", "customs", &vec![7; length], 5_119).unwrap();
+            assert_eq!(seals.unseal("i1", "customs", &sealed).unwrap(), vec![7; length]);
+            sealed.len()
+        });
+        assert_eq!(lengths, [lengths[0]; 4]);
+        assert!(seals.seal("i1", "customs", &[7; 5_120], 5_119).unwrap().len() > lengths[0]);
+    }
+
+    #[test]
     fn every_altered_digit_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let seals = seals(dir.path());
-        let sealed = seals.seal("i1", "customs", b"clear").unwrap();
+        let sealed = seals.seal("i1", "customs", b"clear", 0).unwrap();
         for at in 0..sealed.len() {
             let mut altered = sealed.clone().into_bytes();
             altered[at] = if altered[at] == b'0' { b'1' } else { b'0' };
@@ -282,11 +297,11 @@ mod tests {
     fn an_erased_key_opens_nothing_ever_again() {
         let dir = tempfile::tempdir().unwrap();
         let seals = seals(dir.path());
-        let sealed = seals.seal("i1", "customs", b"clear").unwrap();
+        let sealed = seals.seal("i1", "customs", b"clear", 0).unwrap();
         seals.erase("i1").unwrap();
         seals.erase("i1").unwrap();
         assert!(matches!(seals.unseal("i1", "customs", &sealed), Err(SealError::NoKey(_))));
-        seals.seal("i1", "customs", b"other").unwrap();
+        seals.seal("i1", "customs", b"other", 0).unwrap();
         assert!(matches!(seals.unseal("i1", "customs", &sealed), Err(SealError::Refused)));
     }
 
@@ -303,6 +318,6 @@ mod tests {
     #[test]
     fn an_inspection_that_names_a_path_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(seals(dir.path()).seal("../lane", "customs", b"x"), Err(SealError::Name(_))));
+        assert!(matches!(seals(dir.path()).seal("../lane", "customs", b"x", 0), Err(SealError::Name(_))));
     }
 }

@@ -8,11 +8,13 @@ use serde_json::json;
 use super::arm::Withdrawal;
 use super::case::Grounds;
 use super::contacts::Position;
+use super::examination::Deed;
 use super::inspection::{Inspection, Reason, Sameness, Step, Way};
+use super::judgement::Opinion;
 use super::lane::{Lane, License};
 use super::record::person;
 use super::settings::Place;
-use super::{Act, Officer, Order, Refusal, Verdict};
+use super::{Act, ImageRef, Officer, Order, Refusal};
 
 // Asked is never seen: what these say of the barrier is what was ordered.
 const STOP_ORDERED: &str = "stop ordered; the barrier has not confirmed it yet";
@@ -43,12 +45,29 @@ impl Lane {
         }
         match act {
             Act::Identify { inspection, identity } => self.identify(officer, inspection.as_ref(), identity.trim()),
-            Act::Judge { inspection, verdict } => self.give_verdict(officer, &inspection, verdict),
+            Act::Judge { inspection, verdict, image, regions, note } => {
+                self.give_verdict(officer, &inspection, Opinion { verdict, image, regions, note })
+            }
+            Act::Shown { inspection, image } => self.shown(officer, &inspection, &image),
             Act::PlaceHold { inspection, reason } => self.place_hold(officer, &inspection, reason.trim()),
             Act::LiftHold { inspection, reason } => self.lift_hold(officer, &inspection, reason.trim()),
             Act::Temperature { inspection, celsius, instrument } => {
                 self.confirm_temperature(officer, &inspection, celsius, instrument.trim())
             }
+            Act::ExaminationBegin { inspection, with, note } => {
+                self.deed(officer, &inspection, Deed::Begin { with }, note)
+            }
+            Act::ExaminationArrive { inspection } => self.deed(officer, &inspection, Deed::Arrive, None),
+            Act::ExaminationOpen { inspection } => self.deed(officer, &inspection, Deed::Open, None),
+            Act::ExaminationFinding { inspection, found, note } => {
+                self.deed(officer, &inspection, Deed::Find { found }, note)
+            }
+            Act::ExaminationClose { inspection } => self.deed(officer, &inspection, Deed::Close, None),
+            Act::Disposition { inspection, disposition, instead_of, note } => {
+                self.deed(officer, &inspection, Deed::Dispose { disposition, instead_of }, note)
+            }
+            Act::HandOver { inspection, to, note } => self.deed(officer, &inspection, Deed::HandOver { to }, note),
+            Act::Accept { inspection, from } => self.deed(officer, &inspection, Deed::Accept { from }, None),
             Act::Open { reason } => self.open_by_override(officer, reason.trim()),
             Act::Stop => Ok(self.stop(officer)),
             Act::Resume => self.resume(officer),
@@ -111,11 +130,18 @@ impl Lane {
         Ok(format!("recorded: {identity}").into())
     }
 
-    fn give_verdict(&mut self, officer: &Officer, asked: &Arc<str>, verdict: Verdict) -> Answer {
-        let blind = self.settings.blind;
+    fn shown(&mut self, officer: &Officer, asked: &Arc<str>, image: &ImageRef) -> Answer {
+        let now = self.now;
+        let entry = self.seen(Some(asked))?.case.shown(officer, image, now)?;
+        entry.into_iter().for_each(|entry| self.inspection_entry(entry));
+        Ok("noted".into())
+    }
+
+    fn give_verdict(&mut self, officer: &Officer, asked: &Arc<str>, opinion: Opinion) -> Answer {
+        let (blind, now) = (self.settings.blind, self.now);
         let inspection = self.seen(Some(asked))?;
         let closed = (!matches!(inspection.step, Step::Reviewing { .. })).then(|| inspection.word());
-        let entry = inspection.case.judge(officer, verdict, blind, closed)?;
+        let entry = inspection.case.judge(officer, opinion, blind, closed, now)?;
         self.inspection_entry(entry);
         Ok("recorded".into())
     }
@@ -140,6 +166,17 @@ impl Lane {
 
     fn lift_hold(&mut self, officer: &Officer, asked: &Arc<str>, reason: &str) -> Answer {
         let (entry, says) = self.seen(Some(asked))?.case.lift_hold(officer, reason)?;
+        self.inspection_entry(entry);
+        Ok(says)
+    }
+
+    fn deed(&mut self, officer: &Officer, asked: &Arc<str>, deed: Deed, note: Option<Arc<str>>) -> Answer {
+        let agencies = self.settings.agencies.clone();
+        let inspection = self.seen(Some(asked))?;
+        if inspection.step != Step::Held {
+            return Err(Refusal::WrongStep { step: inspection.word(), because: "only a held subject is examined" });
+        }
+        let (entry, says) = inspection.case.deed(officer, deed, note, &agencies)?;
         self.inspection_entry(entry);
         Ok(says)
     }

@@ -5,16 +5,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use portside_devices::moment::Moment;
 use serde_json::{Value, json};
 
+use super::examination::{Examination, HandOver};
+use super::finding::Disposition;
 use super::lane::ms;
 use super::radiation::Portal;
 use super::record::person;
-use super::review::{self, HoldReason, Review, Standing};
+use super::review::{HoldReason, Review};
 use super::screening::Screening;
 use super::settings::{Desk, DeskRole};
 use super::view::role_word;
-use super::{Memory, Officer, Picture, Refusal, SealedVerdict, Secret, Verdict};
+use super::{Memory, Officer, Picture, Refusal, Secret};
 
 /// What a release rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +66,19 @@ pub(super) struct Case {
     pub(super) id: Arc<str>,
     pub(super) identity: Option<Arc<str>>,
     pub(super) pictures: Vec<Arc<str>>,
+    /// Ids of the images that the pictures are of, oldest first.
+    pub(super) images: Vec<Arc<str>>,
+    /// Desks whose screens have drawn an image, and when the first one; the moment is not recalled.
+    pub(super) shown: Vec<(Arc<str>, Option<Moment>)>,
     pub(super) review: Review,
     pub(super) holds: Vec<Hold>,
     pub(super) lifts: Vec<Lift>,
+    /// The joint examination; `None` before one is begun.
+    pub(super) examination: Option<Examination>,
+    /// Findings that were handed over, oldest first.
+    pub(super) handed_over: Vec<HandOver>,
+    /// What agencies do after their findings, oldest first.
+    pub(super) dispositions: Vec<(Arc<str>, Disposition)>,
     /// The subject's temperature; `None` where the lane measures none.
     pub(super) screening: Option<Screening>,
     /// What the radiation portal found; `None` where the lane has none.
@@ -78,9 +91,14 @@ impl Case {
             id,
             identity: None,
             pictures: Vec::new(),
+            images: Vec::new(),
+            shown: Vec::new(),
             review: Review::new(desks),
             holds: Vec::new(),
             lifts: Vec::new(),
+            examination: None,
+            handed_over: Vec::new(),
+            dispositions: Vec::new(),
             screening: None,
             portal: None,
         }
@@ -108,6 +126,7 @@ impl Case {
     pub(super) fn lift(&mut self, agency: &str) -> Option<Hold> {
         let place = self.holds.iter().position(|hold| &*hold.agency == agency)?;
         let hold = self.holds.remove(place);
+        self.leave_examination(agency);
         if hold.reasons.contains(&HoldReason::Temperature) {
             self.waive_temperature();
         }
@@ -132,7 +151,14 @@ impl Case {
     /// Durable picture evidence of this subject.
     pub(super) fn picture(&mut self, picture: &Picture) -> Entry {
         self.pictures.push(Arc::clone(&picture.sha256));
+        self.add_image(Some(Arc::clone(picture.image())));
         Entry { kind: "inspection.picture", data: picture_data(picture), secret: None }
+    }
+
+    /// Several files may be of one image.
+    fn add_image(&mut self, image: Option<Arc<str>>) {
+        let image = image.filter(|image| !self.images.contains(image));
+        self.images.extend(image);
     }
 
     /// The desks are asked.
@@ -143,44 +169,6 @@ impl Case {
             "blind": blind, "timeout_ms": ms(timeout),
         });
         Entry { kind: "inspection.review_opened", data, secret: None }
-    }
-
-    /// Takes one desk's verdict, or says why not. `step` is the word of the inspection's step while it does not review.
-    pub(super) fn judge(
-        &mut self,
-        officer: &Officer,
-        verdict: Verdict,
-        blind: bool,
-        closed: Option<&'static str>,
-    ) -> Result<Entry, Refusal> {
-        let agency = Arc::clone(&officer.agency);
-        let role = self.review.iter().find(|(desk, _)| desk.agency == agency).map(|(desk, _)| desk.role);
-        let (Some(role), Some(standing)) = (role, self.review.of(&agency)) else {
-            return Err(Refusal::NoDesk { agency });
-        };
-        if matches!(standing, Standing::Given { .. } | Standing::Opened { .. }) {
-            return Err(Refusal::AlreadyJudged { agency });
-        }
-        if let Some(step) = closed {
-            return Err(Refusal::WrongStep { step, because: "verdicts are taken while the review is open" });
-        }
-        self.review.give(officer, verdict, blind);
-        let name = Arc::clone(&officer.name);
-        Ok(if blind {
-            let secret = SealedVerdict { agency: Arc::clone(&agency), officer: name, verdict };
-            let secret = Some(Secret::Verdict(secret));
-            Entry { kind: "inspection.verdict.sealed", data: json!({ "agency": agency }), secret }
-        } else {
-            let data = opened(&agency, role, &Standing::Opened { officer: name, verdict });
-            Entry { kind: "inspection.verdict.opened", data, secret: None }
-        })
-    }
-
-    /// Opens the next verdict that is still shut. Call until `None`.
-    pub(super) fn open_next(&mut self) -> Option<Entry> {
-        let (desk, standing) = self.review.open_next()?;
-        let data = opened(&desk.agency, desk.role, standing);
-        Some(Entry { kind: "inspection.verdict.opened", data, secret: None })
     }
 
     /// Holds that the opened verdicts ask for; `true` when nothing stands against a release.
@@ -218,9 +206,11 @@ impl Case {
             return Err(Refusal::NoHold);
         }
         let agency = Arc::clone(&officer.agency);
-        let Some(hold) = self.lift(&agency) else {
+        if !self.owners().contains(&agency) {
             return Err(Refusal::NotYourHold { agency, owners: self.owners() });
-        };
+        }
+        self.may_lift(&agency)?;
+        let Some(hold) = self.lift(&agency) else { return Err(Refusal::NoHold) };
         self.lifts.push(Lift { agency, officer: Arc::clone(&officer.name), reason: reason.into() });
         let left = self.owners();
         let lifted: Vec<_> = hold.reasons.iter().map(HoldReason::word).collect();
@@ -258,23 +248,19 @@ impl Case {
         each.collect()
     }
 
-    /// Every opened verdict; what is still sealed is not among them.
-    pub(super) fn verdicts_data(&self) -> Value {
-        let open = self.review.iter().filter(|(_, standing)| match standing {
-            Standing::Opened { .. } | Standing::NotReviewed => true,
-            Standing::Waiting | Standing::Given { .. } => false,
-        });
-        open.map(|(desk, standing)| opened(&desk.agency, desk.role, standing)).collect()
-    }
-
     /// Takes in what one record of an earlier run says of the papers.
     pub(super) fn recall(&mut self, kind: &str, record: &Memory<'_>) {
         let data = record.data;
         match kind {
             "inspection.identified" => self.identity = text(data, "identity").map(Arc::from),
-            "inspection.picture" => self.pictures.extend(text(data, "sha256").map(Arc::from)),
-            "inspection.verdict.sealed" => self.recall_sealed(record),
-            "inspection.verdict.opened" => self.recall_opened(data),
+            "inspection.picture" => {
+                self.pictures.extend(text(data, "sha256").map(Arc::from));
+                let image = text(data, "image").or(text(data, "sha256"));
+                self.add_image(image.map(Arc::from));
+            }
+            "inspection.shown" | "inspection.verdict.sealed" | "inspection.verdict.opened" => {
+                self.recall_judgement(kind, record);
+            }
             "inspection.hold_placed" => {
                 if let (Some(agency), Some(reason)) = (text(data, "agency"), text(data, "reason")) {
                     // Nobody's own words: the lane placed it.
@@ -287,32 +273,16 @@ impl Case {
             "inspection.temperature.indicated" | "inspection.temperature.confirmed" => {
                 self.recall_temperature(kind, record);
             }
+            "inspection.examination.begun"
+            | "inspection.examination.arrived"
+            | "inspection.examination.opened"
+            | "inspection.examination.finding"
+            | "inspection.examination.closed"
+            | "inspection.disposition"
+            | "inspection.case.handed_over"
+            | "inspection.case.accepted" => self.recall_examination(kind, record),
             _ => {} // the rest tells of the subject's way
         }
-    }
-
-    fn recall_sealed(&mut self, record: &Memory<'_>) {
-        let Some(agency) = text(record.data, "agency") else { return };
-        // A verdict that was recorded and cannot be read any more holds: it must neither vanish nor be taken for clear.
-        let (officer, verdict) = match &record.secret {
-            Some(Secret::Verdict(sealed)) => (Arc::clone(&sealed.officer), sealed.verdict),
-            Some(Secret::Measurement(_)) | None => ("".into(), Verdict::Unknown),
-        };
-        self.review.give(&Officer { agency: agency.into(), name: officer }, verdict, true);
-    }
-
-    fn recall_opened(&mut self, data: &Value) {
-        let Some(standing) = text(data, "agency").and_then(|agency| self.review.of(agency)) else { return };
-        let verdict = match text(data, "verdict") {
-            Some("clear") => Verdict::Clear,
-            Some("alarm") => Verdict::Alarm,
-            Some("not_reviewed") => {
-                *standing = Standing::NotReviewed;
-                return;
-            }
-            _ => Verdict::Unknown,
-        };
-        *standing = Standing::Opened { officer: text(data, "officer").unwrap_or("").into(), verdict };
     }
 
     fn recall_held(&mut self, data: &Value) {
@@ -336,15 +306,6 @@ impl Case {
     }
 }
 
-/// One opened verdict as records carry it.
-fn opened(agency: &str, role: DeskRole, standing: &Standing) -> Value {
-    let officer = match standing {
-        Standing::Opened { officer, .. } => Some(officer),
-        Standing::Waiting | Standing::Given { .. } | Standing::NotReviewed => None,
-    };
-    json!({ "agency": agency, "role": role_word(role), "verdict": review::word(standing), "officer": officer })
-}
-
 /// A picture as records carry it.
 pub(super) fn picture_data(picture: &Picture) -> Value {
     let mut data = json!({
@@ -352,6 +313,17 @@ pub(super) fn picture_data(picture: &Picture) -> Value {
         "height": picture.height, "bits": picture.bits, "form": picture.form, "views": picture.views,
         "name": picture.name, "device": picture.device,
     });
+    if let Some(image) = &picture.image {
+        data["image"] = json!(image);
+    }
+    if let Some(presentation) = &picture.presentation {
+        data["presentation"] = json!(presentation);
+    }
+    if let Some(outcome) = &picture.outcome {
+        data["lines"] = json!(outcome.lines);
+        data["filled"] = json!(outcome.filled);
+        data["flaws"] = json!(outcome.flaws);
+    }
     if let Some(sidecar) = &picture.sidecar {
         data["sidecar"] = json!(sidecar);
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::Verdict;
+use super::marks::{ImageRef, Region, rows};
 use super::screening::Measurement;
 
 /// A stream of the journal that the lane writes.
@@ -46,14 +47,26 @@ pub enum Secret {
     Verdict(SealedVerdict),
     /// What it measured of a person.
     Measurement(Measurement),
+    /// What it noted beside an act.
+    Remark(Remark),
 }
 
 impl Secret {
+    /// Bytes that it takes on disk whatever it says: its length is there for everybody to see.
+    pub const fn room(&self) -> usize {
+        match self {
+            Self::Verdict(_) => SealedVerdict::ROOM,
+            Self::Measurement(_) => 0,
+            Self::Remark(_) => Remark::ROOM,
+        }
+    }
+
     /// The agency whose it is.
     pub const fn agency(&self) -> &Arc<str> {
         match self {
             Self::Verdict(sealed) => &sealed.agency,
             Self::Measurement(measured) => &measured.agency,
+            Self::Remark(remark) => &remark.agency,
         }
     }
 }
@@ -67,6 +80,40 @@ pub struct SealedVerdict {
     pub officer: Arc<str>,
     /// The verdict.
     pub verdict: Verdict,
+    /// The image that it rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageRef>,
+    /// What is marked in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "rows")]
+    pub regions: Vec<Region>,
+    /// What the officer wrote beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Arc<str>>,
+}
+
+impl SealedVerdict {
+    /// Every sealed verdict is as long as this, whether or not anything is marked in it: a hundred boxes and the
+    /// longest note go in, or some nine hundred corners of polygons.
+    pub const ROOM: usize = 5_631;
+
+    /// Whether it is no longer than any other.
+    pub fn fits(&self) -> bool {
+        serde_json::to_vec(self).is_ok_and(|plain| plain.len() <= Self::ROOM)
+    }
+}
+
+/// One agency's note beside an act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// Agency id.
+    pub agency: Arc<str>,
+    /// What was written; `None` where nothing was.
+    pub note: Option<Arc<str>>,
+}
+
+impl Remark {
+    /// Every remark is as long as this: the longest note goes in, however it is escaped.
+    pub const ROOM: usize = 4_607;
 }
 
 /// An order to the barrier.
@@ -120,5 +167,34 @@ impl<O> Effect<O> {
             Self::Answer { ticket, answer } => Effect::Answer { ticket, answer },
             Self::Forget { inspection } => Effect::Forget { inspection },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lane::{Category, Shape, marks};
+
+    #[test]
+    fn a_hundred_boxes_and_the_longest_note_are_no_longer_than_nothing_at_all() {
+        let shape = Shape::Box { x: 99_999, y: 9_999, width: 9_999, height: 9_999 };
+        let mut sealed = SealedVerdict {
+            agency: "a".repeat(200).into(),
+            officer: "o".repeat(200).into(),
+            verdict: Verdict::Unknown,
+            image: Some(ImageRef { id: "f".repeat(64).into(), revision: 99 }),
+            regions: vec![Region { view: 0, shape, category: Category::Other }; marks::REGIONS_MAX],
+            note: Some("n".repeat(marks::NOTE_MAX).into()),
+        };
+        assert!(sealed.fits(), "{} bytes", serde_json::to_vec(&sealed).unwrap().len());
+        sealed.note = Some("n".repeat(SealedVerdict::ROOM).into());
+        assert!(!sealed.fits());
+    }
+
+    #[test]
+    fn a_verdict_that_was_sealed_before_there_were_marks_is_read() {
+        let plain = r#"{"agency":"ciq","officer":"o","verdict":"alarm"}"#;
+        let Secret::Verdict(sealed) = serde_json::from_str(plain).unwrap() else { panic!("no verdict") };
+        assert_eq!((sealed.verdict, sealed.regions.len(), sealed.image), (Verdict::Alarm, 0, None));
     }
 }

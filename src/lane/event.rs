@@ -5,6 +5,9 @@ use std::sync::Arc;
 use portside_devices::moment::Moment;
 use serde::{Deserialize, Serialize};
 
+use super::finding::{Disposition, Found};
+use super::marks::{ImageRef, Region};
+
 /// What one presence sensor says. Unknown counts as present wherever the arm is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,6 +76,17 @@ pub enum Verdict {
 pub struct Picture {
     /// Lower-case hex SHA-256 of the file's bytes.
     pub sha256: Arc<str>,
+    /// What the screens call the image that this is the file of, where they have shown its lines already; several files
+    /// may be of one image. `None`: the file is an image by itself, and its hash the image's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Arc<str>>,
+    /// SHA-256 of the image as it was rendered for people (PNG), where this program made it of a detector's lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presentation: Option<Arc<str>>,
+    /// How the image ended that was made of a detector's lines: how many there are, how many of them were lost and
+    /// filled, what is wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<crate::image::Outcome>,
     /// Media type: `image/png`, `image/jpeg`, `image/tiff`, `application/dicom`, or `application/octet-stream` for
     /// samples alone.
     pub media_type: Arc<str>,
@@ -114,6 +128,16 @@ pub enum Arrival {
     },
 }
 
+impl Arrival {
+    /// True for what came as it was made.
+    pub const fn is_fresh(&self) -> bool {
+        match self {
+            Self::Fresh { .. } => true,
+            Self::Stale { .. } => false,
+        }
+    }
+}
+
 /// What a person asks of the lane.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
@@ -131,6 +155,22 @@ pub enum Act {
         inspection: Arc<str>,
         /// The judgement.
         verdict: Verdict,
+        /// The image that it rests on; `None` from the shell alone, which shows none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image: Option<ImageRef>,
+        /// What is marked in it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        regions: Vec<Region>,
+        /// What the officer wrote beside it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Arc<str>>,
+    },
+    /// A desk's screen has drawn an image of the subject; the first one of each desk goes on record.
+    Shown {
+        /// Inspection.
+        inspection: Arc<str>,
+        /// Which image.
+        image: ImageRef,
     },
     /// Stops a subject.
     PlaceHold {
@@ -138,6 +178,72 @@ pub enum Act {
         inspection: Arc<str>,
         /// Why, for the record.
         reason: Arc<str>,
+    },
+    /// Calls the agencies to a joint examination of a held subject; said again before the opening, it calls others.
+    ExaminationBegin {
+        /// Inspection.
+        inspection: Arc<str>,
+        /// Agencies to be there besides those that hold.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<Arc<str>>,
+        /// A note of the agency's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Arc<str>>,
+    },
+    /// The officer is at the subject for their agency, which holds it from here on.
+    ExaminationArrive {
+        /// Inspection.
+        inspection: Arc<str>,
+    },
+    /// Opens the subject, once, with every called agency present.
+    ExaminationOpen {
+        /// Inspection.
+        inspection: Arc<str>,
+    },
+    /// What this agency found; said again, it corrects the finding before.
+    ExaminationFinding {
+        /// Inspection.
+        inspection: Arc<str>,
+        /// `nothing`, or the category.
+        found: Found,
+        /// A note of the agency's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Arc<str>>,
+    },
+    /// This agency's part in the examination is over.
+    ExaminationClose {
+        /// Inspection.
+        inspection: Arc<str>,
+    },
+    /// What this agency does after its finding.
+    Disposition {
+        /// Inspection.
+        inspection: Arc<str>,
+        /// What.
+        disposition: Disposition,
+        /// The disposition of this agency that was recorded in error.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instead_of: Option<Disposition>,
+        /// A note of the agency's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Arc<str>>,
+    },
+    /// Hands a finding to the agency whose business it is; until that has accepted, this agency holds the subject.
+    HandOver {
+        /// Inspection.
+        inspection: Arc<str>,
+        /// The agency whose business it is.
+        to: Arc<str>,
+        /// A note of the agency's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Arc<str>>,
+    },
+    /// Accepts what another agency handed over.
+    Accept {
+        /// Inspection.
+        inspection: Arc<str>,
+        /// The agency that handed it over.
+        from: Arc<str>,
     },
     /// Lifts this agency's hold, and no other's.
     LiftHold {
@@ -235,4 +341,42 @@ pub enum Event {
     },
     /// Time has come to look at deadlines again.
     Tick,
+}
+
+impl Picture {
+    /// The id of the image that this is a file of.
+    pub fn image(&self) -> &Arc<str> {
+        self.image.as_ref().unwrap_or(&self.sha256)
+    }
+}
+
+impl Act {
+    /// A verdict without an image or a mark, as the shell gives it.
+    pub fn judge(inspection: impl Into<Arc<str>>, verdict: Verdict) -> Self {
+        Self::Judge { inspection: inspection.into(), verdict, image: None, regions: Vec::new(), note: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lane::{Category, Shape};
+
+    #[test]
+    fn a_verdict_is_read_as_it_was_ever_written_and_with_what_is_marked() {
+        let plain = r#"{"verb":"judge","inspection":"i-1","verdict":"clear"}"#;
+        assert_eq!(serde_json::from_str::<Act>(plain).unwrap(), Act::judge("i-1", Verdict::Clear));
+        assert_eq!(serde_json::to_string(&Act::judge("i-1", Verdict::Clear)).unwrap(), plain);
+        let marked = r#"{"verb":"judge","inspection":"i-1","verdict":"alarm","image":{"id":"a","revision":2},"regions":[{"view":0,"shape":"polygon","points":[[1,2],[3,4],[5,0]],"category":"blade"}],"note":"n"}"#;
+        let shape = Shape::Polygon { points: vec![(1, 2), (3, 4), (5, 0)] };
+        let act = Act::Judge {
+            inspection: "i-1".into(),
+            verdict: Verdict::Alarm,
+            image: Some(ImageRef { id: "a".into(), revision: 2 }),
+            regions: vec![Region { view: 0, shape, category: Category::Blade }],
+            note: Some("n".into()),
+        };
+        assert_eq!(serde_json::from_str::<Act>(marked).unwrap(), act);
+        assert_eq!(serde_json::to_string(&act).unwrap(), marked);
+    }
 }

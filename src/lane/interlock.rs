@@ -394,8 +394,17 @@ impl Interlock {
             Act::ConfirmSubject => self.released = self.remembered.take().or(self.released.take()),
             Act::Identify { .. }
             | Act::Judge { .. }
+            | Act::Shown { .. }
             | Act::PlaceHold { .. }
             | Act::LiftHold { .. }
+            | Act::ExaminationBegin { .. }
+            | Act::ExaminationArrive { .. }
+            | Act::ExaminationOpen { .. }
+            | Act::ExaminationFinding { .. }
+            | Act::ExaminationClose { .. }
+            | Act::Disposition { .. }
+            | Act::HandOver { .. }
+            | Act::Accept { .. }
             | Act::Temperature { .. }
             | Act::Open { .. }
             | Act::Stop => {}

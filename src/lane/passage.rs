@@ -148,7 +148,8 @@ impl Lane {
         let held = !inspection.case.holds.is_empty();
         let data = json!({
             "outcome": outcome, "released_by": grounds, "identity": inspection.case.identity,
-            "holds": inspection.case.holds_data(), "verdicts": inspection.case.verdicts_data(), "sensors": self.sensors.vector(),
+            "holds": inspection.case.holds_data(), "verdicts": inspection.case.verdicts_data(),
+            "findings": inspection.case.findings_data(), "sensors": self.sensors.vector(),
         });
         if held {
             self.alarm("alarm.held_subject_left", json!({ "outcome": outcome }));

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::marks::ImageRef;
+
 /// Why an act is refused. `Display` is what an English screen shows, [`Refusal::chinese`] a Chinese one, and
 /// [`Refusal::code`] is what programs and records hold on to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,6 +45,15 @@ pub enum Refusal {
         /// Agency of the desk.
         agency: Arc<str>,
     },
+    /// The verdict speaks of an image that is not the newest one of this inspection.
+    StaleImage {
+        /// The image that the officer saw.
+        asked: ImageRef,
+        /// The newest one; `None` where there is none.
+        newest: Option<ImageRef>,
+    },
+    /// More is marked and written than a sealed verdict holds.
+    TooMuchMarked,
     /// The identity is blank.
     NoIdentity,
     /// The reason is blank, and this act needs one on record.
@@ -126,6 +137,82 @@ pub enum Refusal {
     NoArm,
     /// The belt runs, or cannot be seen to stand.
     BeltRuns,
+    /// The subject has been opened; that is done once.
+    AlreadyOpened,
+    /// Nobody has begun a joint examination.
+    NoExamination,
+    /// The agency neither holds the subject nor doubts it.
+    NoDoubt {
+        /// Agency that asked.
+        agency: Arc<str>,
+    },
+    /// The agency is not called to the examination.
+    NotCalled {
+        /// Agency that asked.
+        agency: Arc<str>,
+        /// Agencies that are.
+        called: Vec<Arc<str>>,
+    },
+    /// The agency is there already.
+    AlreadyArrived {
+        /// Agency.
+        agency: Arc<str>,
+    },
+    /// Not every called agency is there.
+    NotAllPresent {
+        /// Agencies that are not there.
+        missing: Vec<Arc<str>>,
+    },
+    /// The agency is not at the examination.
+    NotPresent {
+        /// Agency that asked.
+        agency: Arc<str>,
+    },
+    /// The subject has not been opened.
+    NotOpened,
+    /// The agency has recorded no finding that this rests on.
+    NoFinding {
+        /// Agency that asked.
+        agency: Arc<str>,
+    },
+    /// The agency has closed its part.
+    PartClosed {
+        /// Agency.
+        agency: Arc<str>,
+    },
+    /// The agency is at an examination, and has not closed its part.
+    ExaminationOpen {
+        /// Agency.
+        agency: Arc<str>,
+    },
+    /// The agency has recorded no such disposition.
+    NothingToCorrect,
+    /// The agency has recorded this disposition.
+    AlreadyDisposed {
+        /// Agency.
+        agency: Arc<str>,
+    },
+    /// A finding is handed to another agency.
+    HandOverToSelf,
+    /// What was handed over has not been accepted.
+    HandOverPending {
+        /// The giver.
+        agency: Arc<str>,
+        /// Who has to accept.
+        to: Arc<str>,
+    },
+    /// Nothing was handed to the agency.
+    NotHandedOver {
+        /// Agency that asked.
+        agency: Arc<str>,
+        /// Who should have handed it over.
+        from: Arc<str>,
+    },
+    /// The agency has accepted this finding.
+    AlreadyAccepted {
+        /// Who accepted.
+        agency: Arc<str>,
+    },
 }
 
 impl Refusal {
@@ -139,6 +226,8 @@ impl Refusal {
             Self::NoDesk { .. } => "no_desk",
             Self::WrongStep { .. } => "wrong_step",
             Self::AlreadyJudged { .. } => "already_judged",
+            Self::StaleImage { .. } => "stale_image",
+            Self::TooMuchMarked => "too_much_marked",
             Self::NoIdentity => "no_identity",
             Self::NoReason => "no_reason",
             Self::AlreadyHeld { .. } => "already_held",
@@ -162,6 +251,23 @@ impl Refusal {
             Self::NotOpen { .. } => "not_open",
             Self::NoArm => "no_arm",
             Self::BeltRuns => "belt_runs",
+            Self::AlreadyOpened => "already_opened",
+            Self::NoExamination => "no_examination",
+            Self::NoDoubt { .. } => "no_doubt",
+            Self::NotCalled { .. } => "not_called",
+            Self::AlreadyArrived { .. } => "already_arrived",
+            Self::NotAllPresent { .. } => "not_all_present",
+            Self::NotPresent { .. } => "not_present",
+            Self::NotOpened => "not_opened",
+            Self::NoFinding { .. } => "no_finding",
+            Self::PartClosed { .. } => "part_closed",
+            Self::ExaminationOpen { .. } => "examination_open",
+            Self::NothingToCorrect => "nothing_to_correct",
+            Self::AlreadyDisposed { .. } => "already_disposed",
+            Self::HandOverToSelf => "hand_over_to_self",
+            Self::HandOverPending { .. } => "hand_over_pending",
+            Self::NotHandedOver { .. } => "not_handed_over",
+            Self::AlreadyAccepted { .. } => "already_accepted",
         }
     }
 
@@ -183,6 +289,11 @@ impl Refusal {
             Self::NoDesk { agency } => format!("部门“{agency}”在本工位没有判图屏"),
             Self::WrongStep { step, .. } => format!("当前步骤({step})不能进行此操作"),
             Self::AlreadyJudged { agency } => format!("部门“{agency}”已给出判图结论,结论只能给一次"),
+            Self::StaleImage { newest: Some(newest), .. } => {
+                format!("图像已更新(第 {} 幅,{}),请查看后重新判断", newest.revision, newest.id)
+            }
+            Self::StaleImage { asked, newest: None } => format!("图像 {} 不属于该查验记录,该记录尚无图像", asked.id),
+            Self::TooMuchMarked => "标记和备注过多,无法封存;请减少多边形的点数或缩短备注".into(),
             Self::NoIdentity => "请输入车牌或其他号码".into(),
             Self::NoReason => "请填写理由,理由将写入记录".into(),
             Self::AlreadyHeld { agency } => format!("部门“{agency}”已拦截该对象"),
@@ -209,6 +320,25 @@ impl Refusal {
             Self::NotOpen { asked } => format!("没有以“{asked}”开头的未结查验记录,请至少输入编号前 13 位"),
             Self::NoArm => "本通道没有道闸,不能进行此操作".into(),
             Self::BeltRuns => "传送带未停止,请先停带再确认".into(),
+            Self::AlreadyOpened => "该对象已开箱,开箱只进行一次".into(),
+            Self::NoExamination => "尚未发起联合查验".into(),
+            Self::NoDoubt { agency } => format!("部门“{agency}”既未拦截也未对图像存疑,不能发起联合查验"),
+            Self::NotCalled { agency, called } => {
+                format!("部门“{agency}”未被通知参加本次查验,参加部门:{}", called.join("、"))
+            }
+            Self::AlreadyArrived { agency } => format!("部门“{agency}”已到场"),
+            Self::NotAllPresent { missing } => format!("尚有部门未到场,不能开箱:{}", missing.join("、")),
+            Self::NotPresent { agency } => format!("部门“{agency}”未到场"),
+            Self::NotOpened => "该对象尚未开箱".into(),
+            Self::NoFinding { agency } => format!("部门“{agency}”尚未录入查验结果"),
+            Self::PartClosed { agency } => format!("部门“{agency}”已结束本部门查验"),
+            Self::ExaminationOpen { agency } => format!("部门“{agency}”的查验尚未结束,请先录入结果并结束查验"),
+            Self::NothingToCorrect => "没有可更正的处置记录".into(),
+            Self::AlreadyDisposed { agency } => format!("部门“{agency}”已录入该处置"),
+            Self::HandOverToSelf => "不能移交给本部门".into(),
+            Self::HandOverPending { agency, to } => format!("部门“{to}”尚未接收移交,“{agency}”不能解除拦截"),
+            Self::NotHandedOver { agency, from } => format!("部门“{from}”没有待“{agency}”接收的移交"),
+            Self::AlreadyAccepted { agency } => format!("部门“{agency}”已接收该移交"),
         }
     }
 }
@@ -236,6 +366,17 @@ impl fmt::Display for Refusal {
                     "{agency} has given its verdict, and a verdict is given once; place a hold to stop the subject"
                 )
             }
+            Self::StaleImage { newest: Some(newest), .. } => write!(
+                f,
+                "there is another image since: {} (number {}); look at it and judge again",
+                newest.id, newest.revision
+            ),
+            Self::StaleImage { asked, newest: None } => {
+                write!(f, "image {} is none of this inspection, which has no image yet; look again", asked.id)
+            }
+            Self::TooMuchMarked => f.write_str(
+                "more is marked and written than a sealed verdict holds; use fewer corners, or write a shorter note",
+            ),
             Self::NoIdentity => f.write_str("the identity is empty; type the licence plate or other number"),
             Self::NoReason => f.write_str("a reason is needed, it goes on record"),
             Self::AlreadyHeld { agency } => write!(f, "{agency} holds this subject already"),
@@ -287,6 +428,43 @@ impl fmt::Display for Refusal {
             }
             Self::NoArm => f.write_str("this lane has a belt and no barrier"),
             Self::BeltRuns => f.write_str("the belt is not seen to stand still; stop it, look again, then confirm"),
+            Self::AlreadyOpened => f.write_str("the subject has been opened, and is opened once"),
+            Self::NoExamination => {
+                f.write_str("no joint examination has been begun; an agency that holds the subject begins one")
+            }
+            Self::NoDoubt { agency } => {
+                write!(f, "{agency} neither holds this subject nor doubts its image; place a hold first")
+            }
+            Self::NotCalled { agency, called } => {
+                write!(f, "{agency} is not called to this examination; called are {}", called.join(", "))
+            }
+            Self::AlreadyArrived { agency } => write!(f, "{agency} is there already"),
+            Self::NotAllPresent { missing } => {
+                write!(f, "the subject is opened once, with everybody there; missing: {}", missing.join(", "))
+            }
+            Self::NotPresent { agency } => write!(f, "{agency} has not arrived at this examination"),
+            Self::NotOpened => f.write_str("the subject has not been opened; a finding comes after the opening"),
+            Self::NoFinding { agency } => {
+                write!(f, "{agency} has recorded no finding that this rests on; record what was found first")
+            }
+            Self::PartClosed { agency } => write!(f, "{agency} has closed its part already"),
+            Self::ExaminationOpen { agency } => {
+                write!(f, "{agency} is at the examination; record the finding and close the part, then lift")
+            }
+            Self::NothingToCorrect => {
+                f.write_str("this agency has recorded no such disposition that could be corrected")
+            }
+            Self::AlreadyDisposed { agency } => write!(f, "{agency} has recorded this disposition already"),
+            Self::HandOverToSelf => {
+                f.write_str("a finding is handed to another agency; name the one whose business it is")
+            }
+            Self::HandOverPending { agency, to } => {
+                write!(f, "{to} has not accepted what {agency} handed over; until then {agency} holds")
+            }
+            Self::NotHandedOver { agency, from } => {
+                write!(f, "{from} has handed nothing to {agency} that waits to be accepted")
+            }
+            Self::AlreadyAccepted { agency } => write!(f, "{agency} has accepted this finding already"),
         }
     }
 }

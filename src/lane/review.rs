@@ -4,23 +4,49 @@
 //!  Waiting ──judges──► Given ──all required in, or time up──► Opened
 //!     └───────────────────────time up───────────────────────► NotReviewed
 //! ```
-//! - Waiting → Given: the desk judged; others learn that it did, not what.
+//! - Waiting → Given: the desk judged; no other desk learns of it.
 //! - Waiting → Opened: the same where verdicts are not blind.
 //! - Given → Opened: all required verdicts are in, or time is up; all desks in one batch.
 //! - Waiting → NotReviewed: time is up, or the others were opened. Silence of a required desk holds the subject.
 
 use std::sync::Arc;
 
+use super::marks::{ImageRef, Region};
 use super::settings::{Desk, DeskRole};
-use super::{Officer, Verdict};
+use super::{SealedVerdict, Verdict};
 
 /// One desk's part in the review.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     Waiting,
-    Given { officer: Arc<str>, verdict: Verdict },
-    Opened { officer: Arc<str>, verdict: Verdict },
+    Given(Said),
+    Opened(Said),
     NotReviewed,
+}
+
+/// What a desk said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) officer: Arc<str>,
+    pub(super) verdict: Verdict,
+    pub(super) image: Option<ImageRef>,
+    pub(super) regions: Vec<Region>,
+    pub(super) note: Option<Arc<str>>,
+    /// From the first image on its screen.
+    pub(super) after_ms: Option<u64>,
+}
+
+impl Said {
+    /// What a sealed verdict says.
+    pub(super) fn of(sealed: &SealedVerdict, after_ms: Option<u64>) -> Self {
+        let SealedVerdict { officer, verdict, image, regions, note, .. } = sealed.clone();
+        Self { officer, verdict, image, regions, note, after_ms }
+    }
+
+    /// A verdict of which nothing else is known.
+    pub(super) fn bare(officer: &str, verdict: Verdict) -> Self {
+        Self { officer: officer.into(), verdict, image: None, regions: Vec::new(), note: None, after_ms: None }
+    }
 }
 
 /// Why an agency holds a subject.
@@ -34,6 +60,12 @@ pub(super) enum HoldReason {
     Radiation,
     /// Nobody is sure that this is the subject it is believed to be.
     Doubt,
+    /// The agency is at a joint examination.
+    Examination,
+    /// The agency handed a finding over.
+    HandOver,
+    /// The agency accepted another's finding.
+    Accepted,
     Placed(Arc<str>),
 }
 
@@ -48,6 +80,9 @@ impl HoldReason {
             Self::Temperature => "temperature".into(),
             Self::Radiation => "radiation".into(),
             Self::Doubt => "doubt".into(),
+            Self::Examination => "examination".into(),
+            Self::HandOver => "hand_over".into(),
+            Self::Accepted => "accepted".into(),
             Self::Placed(text) => Arc::clone(text),
         }
     }
@@ -61,6 +96,9 @@ impl HoldReason {
             "temperature" => Self::Temperature,
             "radiation" => Self::Radiation,
             "doubt" => Self::Doubt,
+            "examination" => Self::Examination,
+            "hand_over" => Self::HandOver,
+            "accepted" => Self::Accepted,
             text => Self::Placed(text.into()),
         }
     }
@@ -88,12 +126,10 @@ impl Review {
         self.standing.get_mut(place)
     }
 
-    /// Takes a verdict into a desk that waits.
-    pub(super) fn give(&mut self, officer: &Officer, verdict: Verdict, blind: bool) {
-        if let Some(standing) = self.of(&officer.agency) {
-            let officer = Arc::clone(&officer.name);
-            *standing =
-                if blind { Standing::Given { officer, verdict } } else { Standing::Opened { officer, verdict } };
+    /// Takes what a desk says.
+    pub(super) fn give(&mut self, agency: &str, said: Said, blind: bool) {
+        if let Some(standing) = self.of(agency) {
+            *standing = if blind { Standing::Given(said) } else { Standing::Opened(said) };
         }
     }
 
@@ -107,27 +143,28 @@ impl Review {
     pub(super) fn opening(&self, blind: bool) -> bool {
         self.standing.iter().any(|standing| match standing {
             Standing::NotReviewed => true,
-            Standing::Opened { .. } => blind,
-            Standing::Waiting | Standing::Given { .. } => false,
+            Standing::Opened(_) => blind,
+            Standing::Waiting | Standing::Given(_) => false,
         })
     }
 
     /// A verdict waits sealed.
     pub(super) fn sealed(&self) -> bool {
-        self.standing.iter().any(|standing| matches!(standing, Standing::Given { .. }))
+        self.standing.iter().any(|standing| matches!(standing, Standing::Given(_)))
     }
 
     /// Opens the next desk that is not open yet, and says which. Call until `None`.
     pub(super) fn open_next(&mut self) -> Option<(&Desk, &Standing)> {
-        let shut = |standing: &Standing| matches!(standing, Standing::Waiting | Standing::Given { .. });
+        let shut = |standing: &Standing| matches!(standing, Standing::Waiting | Standing::Given(_));
         let place = self.standing.iter().position(shut)?;
         let standing = &mut self.standing[place];
-        *standing = match std::mem::replace(standing, Standing::NotReviewed) {
-            Standing::Given { officer, verdict } => Standing::Opened { officer, verdict },
-            other @ (Standing::Waiting | Standing::Opened { .. } | Standing::NotReviewed) => {
-                if other == Standing::Waiting { Standing::NotReviewed } else { other }
-            }
-        };
+        *standing =
+            match std::mem::replace(standing, Standing::NotReviewed) {
+                Standing::Given(said) => Standing::Opened(said),
+                other @ (Standing::Waiting | Standing::Opened(_) | Standing::NotReviewed) => {
+                    if other == Standing::Waiting { Standing::NotReviewed } else { other }
+                }
+            };
         Some((&self.desks[place], &self.standing[place]))
     }
 
@@ -135,13 +172,13 @@ impl Review {
     pub(super) fn holds(&self) -> Vec<(Arc<str>, HoldReason)> {
         let holds = self.iter().filter_map(|(desk, standing)| {
             let reason = match (standing, desk.role) {
-                (Standing::Opened { verdict: Verdict::Alarm, .. }, _) => HoldReason::Alarm,
-                (Standing::Opened { verdict: Verdict::Unknown, .. }, DeskRole::Required) => HoldReason::Unknown,
-                (Standing::NotReviewed | Standing::Waiting | Standing::Given { .. }, DeskRole::Required) => {
+                (Standing::Opened(Said { verdict: Verdict::Alarm, .. }), _) => HoldReason::Alarm,
+                (Standing::Opened(Said { verdict: Verdict::Unknown, .. }), DeskRole::Required) => HoldReason::Unknown,
+                (Standing::NotReviewed | Standing::Waiting | Standing::Given(_), DeskRole::Required) => {
                     HoldReason::NotReviewed
                 }
-                (Standing::Opened { .. }, _)
-                | (Standing::NotReviewed | Standing::Waiting | Standing::Given { .. }, DeskRole::Advisory) => {
+                (Standing::Opened(_), _)
+                | (Standing::NotReviewed | Standing::Waiting | Standing::Given(_), DeskRole::Advisory) => {
                     return None;
                 }
             };
@@ -160,8 +197,8 @@ impl Review {
 pub(super) const fn word(standing: &Standing) -> &'static str {
     match standing {
         Standing::Waiting => "waiting",
-        Standing::Given { .. } => "given",
-        Standing::Opened { verdict, .. } => verdict_word(*verdict),
+        Standing::Given(_) => "given",
+        Standing::Opened(said) => verdict_word(said.verdict),
         Standing::NotReviewed => "not_reviewed",
     }
 }

@@ -186,7 +186,7 @@ impl Case {
         // What was measured and cannot be read any more is not normal.
         let sealed = match &record.secret {
             Some(Secret::Measurement(measured)) => Some(measured.temperature),
-            Some(Secret::Verdict(_)) | None => None,
+            Some(Secret::Verdict(_) | Secret::Remark(_)) | None => None,
         };
         let shared = record.data.get("temperature").and_then(|word| Outcome::deserialize(word).ok());
         let outcome = sealed.or(shared).unwrap_or(Outcome::Invalid);

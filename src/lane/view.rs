@@ -12,7 +12,7 @@ use super::inspection::{Inspection, Reason, Sameness, Step, Way};
 use super::lane::{Lane, License, ms};
 use super::review::{self, HoldReason, Standing};
 use super::settings::{DeskRole, Place};
-use super::{Order, Presence};
+use super::{ExaminationView, ImageRef, Order, Presence};
 
 /// The lane at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,7 +35,9 @@ pub struct View {
 /// One thing that waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Todo {
-    /// Stable code: `identify`, `judge`, `measure`, `lift_hold`, `resume`, `confirm_clear`, `confirm_subject`.
+    /// Stable code: `identify`, `judge`, `measure`, `lift_hold`, `examination_begin`, `examination_arrive`,
+    /// `examination_open`, `examination_finding`, `examination_close`, `disposition`, `accept`, `resume`,
+    /// `confirm_clear`, `confirm_subject`.
     pub code: &'static str,
     /// Agencies that can do it; empty means every agency.
     pub agencies: Vec<Arc<str>>,
@@ -54,6 +56,10 @@ pub struct InspectionView {
     pub identity: Option<Arc<str>>,
     /// SHA-256 of each picture, oldest first.
     pub pictures: Vec<Arc<str>>,
+    /// The newest image and how many there are, which a verdict names; `None` before the first.
+    pub image: Option<ImageRef>,
+    /// Ids of all images, oldest first.
+    pub images: Vec<Arc<str>>,
     /// Desks in the order of the lane file.
     pub desks: Vec<DeskView>,
     /// The subject's temperature; `None` where the lane measures none.
@@ -62,6 +68,8 @@ pub struct InspectionView {
     pub radiation: Option<RadiationView>,
     /// Standing holds.
     pub holds: Vec<HoldView>,
+    /// The joint examination; `None` before one is begun.
+    pub examination: Option<ExaminationView>,
     /// Milliseconds until this step's time is up; `None` where nothing runs out.
     pub left_ms: Option<u64>,
     /// The daemon was restarted and nobody has yet confirmed that this is the subject in the lane.
@@ -186,10 +194,13 @@ impl Lane {
             reason: inspection.reason.word(),
             identity: inspection.case.identity.clone(),
             pictures: inspection.case.pictures.clone(),
+            image: inspection.case.image(),
+            images: inspection.case.images.clone(),
             desks: desks.collect(),
             temperature: self.temperature_view(inspection),
             radiation: self.radiation_view(inspection),
             holds: holds.collect(),
+            examination: inspection.case.examination_view(),
             left_ms: inspection.until().map(|until| ms(until.since(self.now))),
             needs_confirmation: inspection.sameness == Sameness::Restored,
         }
@@ -297,12 +308,12 @@ fn todo(inspection: &Inspection) -> Vec<(&'static str, Vec<Arc<str>>, &'static s
         Step::Unidentified { .. } => todos.push(("identify", Vec::new(), "Type the licence plate or other number.")),
         Step::Reviewing { .. } => {
             let waiting = inspection.case.review.iter().filter(|(_, standing)| **standing == Standing::Waiting);
-            let agencies = waiting.map(|(desk, _)| Arc::clone(&desk.agency)).collect();
-            todos.push(("judge", agencies, "Judge the subject."));
+            let agencies: Vec<_> = waiting.map(|(desk, _)| Arc::clone(&desk.agency)).collect();
+            if !agencies.is_empty() {
+                todos.push(("judge", agencies, "Judge the subject.")); // nobody named would mean everybody
+            }
         }
-        Step::Held => {
-            todos.push(("lift_hold", inspection.case.owners(), "The holder examines the subject and lifts its hold."))
-        }
+        Step::Held => todos.extend(inspection.case.todos()),
         Step::AwaitingPicture { .. } | Step::Released { .. } => {}
     }
     todos

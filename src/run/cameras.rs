@@ -28,7 +28,7 @@ pub(super) fn start(
             every: on.every,
             limits: camera::Limits::default(),
         }),
-        Connection::Modbus(_) | Connection::Folder(_) => None,
+        Connection::Modbus(_) | Connection::Folder(_) | Connection::Lines(_) => None,
     };
     let specs = config.devices.iter().enumerate().filter_map(spec);
     specs.map(|spec| camera::watch(spec, program.clone(), clock, events.clone(), stop.clone())).collect()
@@ -38,7 +38,7 @@ pub(super) fn start(
 pub(super) fn looked_at(config: &Config, cameras: &[CameraHandle]) -> Vec<Camera> {
     let instants = config.devices.iter().filter_map(|device| match &device.connection {
         Connection::Camera(on) => Some(on.snapshots.clone()),
-        Connection::Modbus(_) | Connection::Folder(_) => None,
+        Connection::Modbus(_) | Connection::Folder(_) | Connection::Lines(_) => None,
     });
     let eyes = cameras.iter().map(|camera| camera.eye().clone());
     eyes.zip(instants).map(|(eye, instants)| Camera { eye, instants }).collect()

@@ -1,6 +1,7 @@
 //! Serves the devices' pure simulators on real sockets, so that the real driver talks to them over a real wire.
 
 pub mod bench;
+pub mod detector;
 pub mod line;
 pub mod phantom;
 pub mod scanner;

@@ -116,6 +116,9 @@ pub(crate) fn officer(agency: &str) -> Officer {
 pub(crate) fn picture(name: &str, made: Moment) -> Picture {
     Picture {
         sha256: format!("{name:0>64}").into(),
+        image: None,
+        presentation: None,
+        outcome: None,
         media_type: "image/png".into(),
         size: 1_000,
         width: 40,
@@ -369,7 +372,7 @@ impl Site {
     }
 
     pub(crate) fn judge(&mut self, inspection: &Arc<str>, agency: &str, verdict: Verdict) {
-        self.act(agency, Act::Judge { inspection: inspection.clone(), verdict }).expect("the verdict is taken");
+        self.act(agency, Act::judge(inspection.clone(), verdict)).expect("the verdict is taken");
     }
 
     /// Both required desks say clear.

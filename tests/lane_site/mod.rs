@@ -78,6 +78,9 @@ pub(crate) fn officer(agency: &str) -> Officer {
 pub(crate) fn picture(name: &str) -> Picture {
     Picture {
         sha256: format!("{name:0>64}").into(),
+        image: None,
+        presentation: None,
+        outcome: None,
         media_type: "image/png".into(),
         size: 1_000,
         width: 40,
@@ -311,7 +314,7 @@ impl Site {
 
     pub(crate) fn judge_as(&mut self, agency: &str, verdict: Verdict) -> Result<Arc<str>, Refusal> {
         let inspection = self.id();
-        self.act(agency, Act::Judge { inspection, verdict })
+        self.act(agency, Act::judge(inspection, verdict))
     }
 
     pub(crate) fn identify(&mut self) {

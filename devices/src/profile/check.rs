@@ -1,7 +1,7 @@
 //! Judges a profile that could be read: against its kind, against itself, and against its own test blocks.
 
 use super::reader::{Section, did_you_mean, fault};
-use super::{DataType, Place, Point, Profile, Register, Table, check_stream, code};
+use super::{DataType, Place, Point, Profile, Protocol, Register, Table, check_stream, code};
 use crate::codec;
 use crate::fault::{Aside, Fault};
 use crate::kind::{self, Closes, Direction, Kind, Need, Shape, StandardPoint};
@@ -40,6 +40,9 @@ pub(super) fn keys(section: &mut Section<'_, '_, '_>, table: Table, data: DataTy
 /// A whole profile against its kind and against itself.
 pub(super) fn profile(profile: &Profile, faults: &mut Vec<Fault>) {
     names(profile, faults);
+    if profile.protocol == Protocol::XrayLines {
+        return detector(profile, faults);
+    }
     standard_points(profile, faults);
     closing(profile, faults);
     for point in &profile.points {
@@ -51,6 +54,14 @@ pub(super) fn profile(profile: &Profile, faults: &mut Vec<Fault>) {
     overlaps(profile, faults);
     if let Some(stream) = &profile.stream {
         check_stream::stream(profile, stream, faults);
+    }
+}
+
+/// What sends lines is an X-ray machine, and has nothing else to say.
+fn detector(profile: &Profile, faults: &mut Vec<Fault>) {
+    if profile.kind != Kind::Xray {
+        let message = format!("a {} sends no X-ray lines", profile.kind.word());
+        faults.push(fault(code::CONTRADICTION, 0..1, message, "expected `kind = \"xray\"`"));
     }
 }
 

@@ -131,6 +131,7 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         FRAMING,
         "Lines or frames as described here could not be told apart on the wire, or a request could never be answered: \
          a frame needs `start` and a length, unless it is the answer to a request and its record has a `length`; a \
-         polled device needs a `[[request]]` for every record.",
+         polled device needs a `[[request]]` for every record. Lines of an X-ray detector need `sync` bytes, a `view` \
+         field where there are several views, and a `kind` field where dark and white lines come flagged.",
     ),
 ];

@@ -20,7 +20,7 @@ const UNIT_MAX: i128 = 2_048;
 /// Bytes that stand in a text: as they are for a line device, as hexadecimal digits for a frame device.
 pub(super) fn bytes(text: &At<String>, protocol: Protocol, charset: Charset) -> Result<Vec<u8>, &'static str> {
     match protocol {
-        Protocol::Frame => {
+        Protocol::Frame | Protocol::XrayLines => {
             let words = text.value.split_ascii_whitespace().map(hex_bytes).collect::<Option<Vec<_>>>();
             words.map(|words| words.concat()).ok_or("expected bytes in hexadecimal such as \"02 1B\"")
         }
@@ -68,7 +68,7 @@ pub(super) fn framing(
     let checksum_table = section.table("checksum");
     let framing = match protocol {
         Protocol::Frame => frame(&mut section, charset, max),
-        Protocol::Line | Protocol::Modbus => line(&mut section, charset, max),
+        Protocol::Line | Protocol::Modbus | Protocol::XrayLines => line(&mut section, charset, max),
     };
     section.finish();
     let checksum = checksum_table.and_then(|(table, span)| checksum(table, span, faults));
@@ -149,7 +149,7 @@ fn frame(section: &mut Section<'_, '_, '_>, charset: Charset, max: usize) -> Fra
     Framing::Frame(FrameFraming { start, end, length, max })
 }
 
-fn checksum(table: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fault>) -> Option<Checksum> {
+pub(super) fn checksum(table: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fault>) -> Option<Checksum> {
     let mut section = Section::new("`checksum`", table, span, faults);
     let sum = section.word("sum", Sum::WORDS);
     let sum = section.required("sum", sum);

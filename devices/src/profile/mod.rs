@@ -18,11 +18,13 @@ mod check;
 mod check_stream;
 mod code;
 mod framing;
+mod lines;
 mod parse;
 mod reader;
 mod records;
 mod register;
 mod schema;
+mod schema_lines;
 mod schema_stream;
 mod signals;
 mod skeleton;
@@ -39,6 +41,7 @@ pub use skeleton::skeleton;
 
 use crate::fault::Fault;
 use crate::kind::{Closes, Kind, Shape};
+use crate::lines::{Detector, Frame, FrameKind};
 use crate::reading::Value;
 use crate::stream::{Signal, Stream, Words};
 
@@ -67,6 +70,8 @@ pub struct Profile {
     pub gap: u16,
     /// How its lines or frames are understood; `None` for Modbus alone.
     pub stream: Option<Stream>,
+    /// How the lines of an X-ray detector are framed; `Some` with [`Protocol::XrayLines`] alone, which has no points.
+    pub detector: Option<Detector>,
     /// Its points, in the order of the text. Names are unique.
     pub points: Vec<Point>,
     /// Where the device says at which address its points begin; `None` where the addresses are fixed.
@@ -121,10 +126,13 @@ pub enum Protocol {
     Line,
     /// Frames of bytes, on TCP or a serial port.
     Frame,
+    /// Lines of an X-ray detector, on TCP.
+    XrayLines,
 }
 
 impl Protocol {
-    pub(crate) const WORDS: &[(&str, Self)] = &[("modbus", Self::Modbus), ("line", Self::Line), ("frame", Self::Frame)];
+    pub(crate) const WORDS: &[(&str, Self)] =
+        &[("modbus", Self::Modbus), ("line", Self::Line), ("frame", Self::Frame), ("xray-lines", Self::XrayLines)];
 }
 
 /// One named, typed value of a device.
@@ -304,7 +312,7 @@ impl ProfileTest {
         match &self.trial {
             Trial::Register { point, .. } | Trial::Write { point, .. } => *point == index,
             Trial::Unit { expect, .. } => expect.iter().any(|(point, _)| *point == index),
-            Trial::Bytes { .. } => false,
+            Trial::Bytes { .. } | Trial::Line(_) => false,
         }
     }
 
@@ -321,6 +329,7 @@ impl ProfileTest {
             Trial::Unit { record: None, .. } => "a unit".to_owned(),
             Trial::Unit { record: Some(record), .. } => format!("record {}", records(&mut [*record].iter())),
             Trial::Bytes { records: places, .. } => format!("bytes that hold {}", records(&mut places.iter())),
+            Trial::Line(_) => "a line".to_owned(),
         }
     }
 }
@@ -364,6 +373,65 @@ pub enum Trial {
         /// The bytes that must be sent.
         sends: Vec<u8>,
     },
+    /// One line of a detector.
+    Line(LineTrial),
+}
+
+/// A line of a detector: its header, how its samples begin, and what that must be. The other samples are 0, and what
+/// stands behind them is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineTrial {
+    /// The header as it comes.
+    pub header: Vec<u8>,
+    /// The first samples as they come.
+    pub samples: Vec<u8>,
+    /// What the line must show.
+    pub kind: FrameKind,
+    /// What its counter must be.
+    pub counter: u32,
+    /// Which view it must be of.
+    pub view: u8,
+    /// How the samples of the softer (or only) energy must begin.
+    pub low: Vec<u16>,
+    /// How those of the harder energy must begin.
+    pub high: Vec<u16>,
+}
+
+impl LineTrial {
+    /// What came out instead, if it differs.
+    ///
+    /// # Errors
+    /// That, in words.
+    pub fn run(&self, detector: &Detector) -> Result<(), String> {
+        if self.header.len() != detector.header {
+            return Err(format!("`header` has {} bytes, the profile says {}", self.header.len(), detector.header));
+        }
+        let room = detector.samples() * detector.sample.bytes;
+        if self.samples.len() > room {
+            return Err(format!("`samples` has {} bytes, a line {room}", self.samples.len()));
+        }
+        if !self.header.starts_with(&detector.sync) {
+            return Err("`header` does not begin with `sync`".to_owned());
+        }
+        let bytes = detector.finish([&self.header[..], &self.samples[..]].concat());
+        let frame = detector.read(&bytes).map_err(|why| format!("it is no line: {why}"))?;
+        self.agree(detector, &frame)
+    }
+
+    fn agree(&self, detector: &Detector, frame: &Frame) -> Result<(), String> {
+        let Frame { kind, counter, view, samples } = frame;
+        if (*kind, *counter, *view) != (self.kind, self.counter, self.view) {
+            return Err(format!("it came out as {} line {counter} of view {view}", kind.word()));
+        }
+        let (low, high) = samples.split_at(detector.pixels as usize);
+        for (name, expected, came) in [("low", &self.low, low), ("high", &self.high, high)] {
+            if !came.starts_with(expected) {
+                let begins = &came[..came.len().min(expected.len())];
+                return Err(format!("`{name}` came out as {begins:?}"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a `[[test]]` block expects.

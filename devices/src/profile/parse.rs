@@ -10,13 +10,16 @@ use super::records::{RecordDraft, RequestDraft};
 use super::signals::Known;
 use super::{
     Access, Base, ByteOrder, Command, DataType, Decimals, Expect, Identify, Place, Point, PollClass, Profile,
-    ProfileTest, Protocol, Register, Table, Trial, Truth, WordOrder, check, code, framing, records, signals, trials,
+    ProfileTest, Protocol, Register, Table, Trial, Truth, WordOrder, check, code, framing, lines, records, signals,
+    trials,
 };
 use crate::fault::Fault;
 use crate::kind::{Closes, Kind};
 use crate::reading::Value;
 use crate::stream::Stream;
 
+/// What the framing of a detector belongs to.
+const DETECTORS: &str = "it belongs to protocol \"xray-lines\"";
 const WORD: std::ops::RangeInclusive<i128> = 0..=0xFFFF;
 
 /// Reads and checks a whole profile.
@@ -70,7 +73,7 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
     let request_tables = top.tables("request");
     let point_tables = top.tables("point");
     let test_tables = top.tables("test");
-    if point_tables.is_empty() && !top.has("point") {
+    if point_tables.is_empty() && !top.has("point") && speaks != Protocol::XrayLines {
         let span = top.span.clone();
         top.report(code::MISSING_KEY, span, "the profile has no points".to_owned(), "expected at least one [[point]]");
     }
@@ -83,8 +86,14 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
     let base = base_table.and_then(|(table, span)| base(table, span, faults));
     let identify = identify_table.and_then(|(table, span)| identify(table, span, faults));
     let mut parts = Parts { protocol: speaks, stream: None, whole: true, records: Vec::new(), requests: Vec::new() };
-    if speaks != Protocol::Modbus {
-        parts.read(framing_table, record_tables, request_tables, span, faults);
+    let mut detector = None;
+    match speaks {
+        Protocol::Modbus => {}
+        Protocol::Line | Protocol::Frame => parts.read(framing_table, record_tables, request_tables, span, faults),
+        Protocol::XrayLines => {
+            detector = lines::detector(framing_table, span, faults);
+            parts.whole = detector.is_some();
+        }
     }
     let read = point_tables.len();
     let points: Vec<Point> =
@@ -100,6 +109,7 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
             }
             // Without sound records every test would be faulted for theirs.
             (Protocol::Line | Protocol::Frame, None) => None,
+            (Protocol::XrayLines, _) => lines::test(table, span, faults),
         });
     }
     let profile = Profile {
@@ -114,6 +124,7 @@ fn body(name: &str, root: &DeTable<'_>, span: Range<usize>, faults: &mut Vec<Fau
         watchdog: watchdog.map(|watchdog| watchdog.value),
         gap: gap.as_ref().map_or(0, word),
         stream,
+        detector,
         points,
         base,
         identify,
@@ -163,15 +174,25 @@ fn framing_table<'a, 'i>(protocol: Protocol, top: &mut Section<'a, 'i, '_>) -> O
     match protocol {
         Protocol::Modbus => {
             top.foreign(&["line", "frame", "record", "request"], "they belong to protocol \"line\" or \"frame\"");
+            top.foreign(&["lines"], DETECTORS);
             None
         }
         Protocol::Line => {
             top.foreign(&["frame", "gap", "base", "identify"], "they belong to another protocol");
+            top.foreign(&["lines"], DETECTORS);
             top.table("line")
         }
         Protocol::Frame => {
             top.foreign(&["line", "gap", "base", "identify"], "they belong to another protocol");
+            top.foreign(&["lines"], DETECTORS);
             top.table("frame")
+        }
+        Protocol::XrayLines => {
+            let others = ["line", "frame", "record", "request", "gap", "base", "identify", "closes", "watchdog"];
+            top.foreign(&others, "they belong to another protocol");
+            top.foreign(&["point"], "a detector of lines has no points: control points are a device's own `profile`");
+            let table = top.table("lines");
+            top.required("lines", table)
         }
     }
 }
@@ -234,7 +255,7 @@ fn point(table: &DeTable<'_>, span: Range<usize>, parts: &Parts, faults: &mut Ve
             signals::signal(section, name, common.access, parts.protocol, &known).map(Place::Signal)
         }),
         // Its fields are unknown: only what stands in the point itself could be judged.
-        (Protocol::Line | Protocol::Frame, None) => return None,
+        (Protocol::Line | Protocol::Frame, None) | (Protocol::XrayLines, _) => return None,
     };
     section.finish();
     // Half of a point would be judged wrongly by the checks against its kind.
@@ -354,6 +375,7 @@ fn test(
 ) -> Option<ProfileTest> {
     let mut section = Section::new("a test", table, span.clone(), faults);
     section.foreign(trials::KEYS, "it belongs to a line or frame device");
+    section.foreign(lines::TEST_KEYS, DETECTORS);
     let name = section.text("point");
     let name = section.required("point", name);
     let raw = section.integers("raw", WORD);

@@ -56,7 +56,7 @@ pub(super) fn record(
             section.foreign(&["pattern"], "a frame is recognised by bytes at places: `when`");
             layout(&mut section, stream)
         }
-        Protocol::Line | Protocol::Modbus => {
+        Protocol::Line | Protocol::Modbus | Protocol::XrayLines => {
             section.foreign(&["length", "when", "fields"], "a line is recognised by its `pattern`");
             pattern(&mut section, stream)
         }
@@ -248,7 +248,7 @@ pub(super) fn template(
     let text = section.text(key)?;
     let read = match protocol {
         Protocol::Frame => Template::hex(&text.value),
-        Protocol::Line | Protocol::Modbus => Template::text(&text.value, stream.charset),
+        Protocol::Line | Protocol::Modbus | Protocol::XrayLines => Template::text(&text.value, stream.charset),
     };
     match read {
         Ok(template) => Some(template),

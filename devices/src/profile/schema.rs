@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Access, ByteOrder, DataType, PollClass, Protocol, Table, WordOrder, schema_stream};
+use super::{Access, ByteOrder, DataType, PollClass, Protocol, Table, WordOrder, schema_lines, schema_stream};
 use crate::kind::{Closes, Kind};
 
 /// JSON Schema, draft 2020-12.
@@ -13,7 +13,8 @@ pub fn schema() -> Value {
         "description": "Describes one device model: where each of its points is and what its bytes mean.",
         "type": "object",
         "additionalProperties": false,
-        "required": ["kind", "vendor", "model", "protocol", "source", "point"],
+        "required": ["kind", "vendor", "model", "protocol", "source"],
+        "anyOf": [{ "required": ["point"] }, { "required": ["lines"] }],
         "properties": {
             "kind": words(Kind::WORDS, "What the device is for; also the name of the profile's folder."),
             "vendor": text("Who makes it."),
@@ -30,6 +31,7 @@ pub fn schema() -> Value {
             "frame": schema_stream::frame(),
             "record": schema_stream::record(),
             "request": schema_stream::request(),
+            "lines": schema_lines::lines(),
             "point": { "type": "array", "minItems": 1, "items": point(), "description": "One entry for each point." },
             "test": { "type": "array", "items": test(), "description": "Raw bits or words and what must come out of them." }
         }
@@ -65,7 +67,7 @@ pub(super) fn duration(description: &str) -> Value {
     json!({ "type": "string", "pattern": "^[0-9]", "description": description, "examples": ["500 ms", "2 s"] })
 }
 
-fn integers(description: &str) -> Value {
+pub(super) fn integers(description: &str) -> Value {
     json!({ "type": "array", "items": { "type": "integer" }, "description": description })
 }
 
@@ -161,5 +163,5 @@ fn test() -> Value {
             json!({ "type": "string", "enum": ["bad", "invalid"], "description": "Instead of a value: what must be wrong." }),
         ),
     ];
-    object(&[], named(keys.into_iter().chain(schema_stream::test_keys()).collect()))
+    object(&[], named(keys.into_iter().chain(schema_stream::test_keys()).chain(schema_lines::test_keys()).collect()))
 }

@@ -24,7 +24,7 @@ fn described(mut schema: Value, description: &str) -> Value {
     schema
 }
 
-fn checksum() -> Value {
+pub(super) fn checksum() -> Value {
     let keys = vec![
         ("sum", words(Sum::WORDS, "How it is reckoned.")),
         ("from", integer("First byte that it covers, counted from the first of the line or frame.", 0, 64)),

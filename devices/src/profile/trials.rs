@@ -7,7 +7,7 @@ use toml::de::DeTable;
 use super::reader::{At, Section, did_you_mean, fault};
 use super::records::places;
 use super::signals::test_bytes;
-use super::{Expect, Point, ProfileTest, Protocol, Trial, code, parse};
+use super::{Expect, Point, ProfileTest, Protocol, Trial, code, lines, parse};
 use crate::fault::Fault;
 use crate::stream::Stream;
 
@@ -27,6 +27,7 @@ pub(super) fn test(
     let before = faults.len();
     let mut section = Section::new("a test", table, span.clone(), faults);
     section.foreign(&["raw", "value", "quality"], "a line or frame device has no registers");
+    section.foreign(lines::TEST_KEYS, "it belongs to protocol \"xray-lines\"");
     let key = if protocol == Protocol::Frame { "frame" } else { "line" };
     section.foreign(&[if key == "frame" { "line" } else { "frame" }], "the device has another protocol");
     let draft = Draft {

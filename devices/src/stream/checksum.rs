@@ -119,6 +119,14 @@ impl Checksum {
         }
     }
 
+    /// Puts the checksum of its bytes into a unit; one that is too short for it is left as it is.
+    pub fn sign(self, unit: &mut [u8]) {
+        if let Some(at) = self.place(unit.len()) {
+            let sum = written(self.sum.of(&unit[self.from..at]), self.form);
+            unit[at..at + sum.len()].copy_from_slice(&sum);
+        }
+    }
+
     /// True where the unit holds the checksum of its bytes.
     pub fn holds(self, unit: &[u8]) -> bool {
         let Some(at) = self.place(unit.len()) else { return false };

@@ -1,6 +1,7 @@
 //! `portside check --online`: every device of the lane touched once, nothing moved, and the probable cause of whatever
 //! does not read well.
 
+mod lines;
 pub(crate) mod look;
 mod print;
 
@@ -117,7 +118,7 @@ pub async fn touch(config: &Config, args: &OnlineArgs) -> Vec<Found> {
     let mut by_device = wires(config, None).await;
     for (place, device) in config.devices.iter().enumerate() {
         let (what, causes) = match &device.connection {
-            Connection::Modbus(_) => continue,
+            Connection::Modbus(_) | Connection::Lines(_) => continue,
             Connection::Folder(dir) => {
                 let found = look::folder_at(dir, true, Clock::start());
                 let causes = folder::causes(&found);
@@ -128,6 +129,11 @@ pub async fn touch(config: &Config, args: &OnlineArgs) -> Vec<Found> {
         by_device.insert(place, Found { id: device.id.shared(), what, causes });
     }
     let mut all: Vec<Found> = by_device.into_values().collect();
+    for device in &config.devices {
+        if let Some(on) = device.lines() {
+            all.push(lines::look(device.id.shared(), on).await);
+        }
+    }
     for found in &mut all {
         judge_contacts(found, &args.expect);
     }

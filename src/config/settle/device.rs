@@ -9,9 +9,9 @@ use portside_devices::plan::Speed;
 use portside_devices::profile::{Profile, Protocol};
 
 use super::bus::{Bus, Way, changing_name, judge};
-use super::{Settling, camera, duplicates, line, twice};
+use super::{Settling, camera, duplicates, line, lines, twice};
 use crate::config::address::Address;
-use crate::config::checked::{Connection, Device, Link, OnCamera, OnModbus};
+use crate::config::checked::{Connection, Device, Link, OnCamera, OnLines, OnModbus};
 use crate::config::choice::DeviceKind;
 use crate::config::codes;
 use crate::config::cost::{Figures, Polled, figures, millis};
@@ -39,12 +39,14 @@ pub(super) struct Draft {
     camera: camera::Keys,
     /// Where the pictures of an X-ray machine with control points arrive.
     images: Option<PathBuf>,
+    /// Where its lines come from.
+    beside: Option<lines::Beside>,
     /// The gate, the belt or the station needs it.
     pub(super) used: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Reach {
+pub(super) enum Reach {
     /// A Modbus unit.
     Unit {
         way: Way,
@@ -52,6 +54,8 @@ enum Reach {
     },
     /// A device that speaks in lines or frames, alone on a connection or a port.
     Line(Way),
+    /// A detector that sends lines, alone on a connection.
+    Lines(Way),
     Folder(PathBuf),
     /// A camera or a recording, as its process is told.
     Camera(Arc<str>),
@@ -65,7 +69,7 @@ impl Draft {
         let reach = self.reach.as_ref()?;
         match &reach.value {
             Reach::Unit { way, .. } | Reach::Line(way) => Some((way, &reach.span)),
-            Reach::Folder(_) | Reach::Camera(_) | Reach::Refused(_) => None,
+            Reach::Lines(_) | Reach::Folder(_) | Reach::Camera(_) | Reach::Refused(_) => None,
         }
     }
 
@@ -83,11 +87,13 @@ impl Draft {
 pub(super) fn drafts(tables: Vec<Placed<DeviceTable>>, mut buses: Vec<Bus>, on: &mut Settling<'_>) -> Vec<Draft> {
     duplicates(tables.iter().filter_map(|table| table.value.id.as_ref()), "devices", on.faults);
     let drafts: Vec<Draft> = tables.into_iter().map(|table| draft(table, &mut buses, on)).collect();
-    let places = drafts.iter().filter_map(|draft| {
-        let reach = draft.reach.as_ref()?;
-        Some((reach.value.place(), reach))
+    let of_reach =
+        |draft: &Draft| draft.reach.as_ref().map(|reach| Placed::new(reach.value.place(), reach.span.clone()));
+    let beside = |draft: &Draft| draft.beside.as_ref().map(lines::Beside::place);
+    let places: Vec<_> = drafts.iter().flat_map(|draft| [of_reach(draft), beside(draft)]).flatten().collect();
+    twice(places.iter().map(|at| (at.value.clone(), at)), codes::SAME_PLACE, on.faults, |place| {
+        format!("two devices are at {place}")
     });
-    twice(places, codes::SAME_PLACE, on.faults, |place| format!("two devices are at {place}"));
     judge(&buses, &drafts, on);
     line::sharing(&drafts, on);
     drafts
@@ -99,14 +105,14 @@ impl Reach {
         match self {
             Self::Unit { way, unit } => Some((way, unit)),
             Self::Line(way) => Some((way, 1)),
-            Self::Folder(_) | Self::Camera(_) | Self::Refused(_) => None,
+            Self::Lines(_) | Self::Folder(_) | Self::Camera(_) | Self::Refused(_) => None,
         }
     }
 
     fn place(&self) -> String {
         match self {
             Self::Unit { way, unit } => format!("{}, unit {unit}", way.place()),
-            Self::Line(way) => way.place(),
+            Self::Line(way) | Self::Lines(way) => way.place(),
             Self::Folder(dir) => format!("folder {}", dir.display()),
             Self::Camera(source) => source.to_string(),
             Self::Refused(place) => place.clone(),
@@ -117,16 +123,18 @@ impl Reach {
 fn draft(table: Placed<DeviceTable>, buses: &mut [Bus], on: &mut Settling<'_>) -> Draft {
     let (span, table) = (table.span, table.value);
     let kind = table.kind.as_ref().map(|kind| kind.value);
-    let reach = table.address.as_ref().and_then(|address| reach(address, kind, buses, on));
+    let mut reach = table.address.as_ref().and_then(|address| reach(address, kind, buses, on));
     fit(&table, reach.as_ref(), &span, on);
     let camera = camera::keys(&table, on);
     let folder = matches!(reach.as_ref().map(|reach| &reach.value), Some(Reach::Folder(_)));
     let images = table.images.as_ref().and_then(|address| images(address, table.kind.as_ref(), folder, on));
     let name = table.profile.as_ref().filter(|_| !folder && kind != Some(DeviceKind::Camera));
     let profile = name.and_then(|name| profile(name, table.kind.as_ref(), on));
-    if let (Some(reach), Some(profile)) = (&reach, &profile) {
+    if let (Some(reach), Some(profile)) = (&mut reach, &profile) {
         protocol(reach, profile, on);
+        lines::alone(reach, profile, &table, on);
     }
+    let beside = lines::beside(&table, reach.as_ref().map(|reach| &reach.value), on);
     let header = span.clone();
     let interval = match table.interval {
         Some(interval) => Placed::new(interval.value.0, interval.span),
@@ -142,6 +150,7 @@ fn draft(table: Placed<DeviceTable>, buses: &mut [Bus], on: &mut Settling<'_>) -
         profile,
         interval: Some(interval),
         images,
+        beside,
         timeout: Some(table.timeout.map_or(TIMEOUT, |timeout| timeout.value.0)),
         camera,
         used: false,
@@ -272,10 +281,24 @@ fn protocol(reach: &Placed<Reach>, profile: &Placed<Arc<Profile>>, on: &mut Sett
             "expected tcp://HOST:PORT or serial://PATH?baud=BAUD",
             "write tcp://HOST:PORT for a device on the network, serial:///dev/serial/by-id/…?baud=9600 for one on a port",
         ),
-        (Reach::Unit { .. } | Reach::Folder(_) | Reach::Camera(_) | Reach::Refused(_), Protocol::Modbus)
+        (Reach::Unit { .. } | Reach::Line(_), Protocol::XrayLines) if !lines::is_fit(&reach.value) => wrong(
+            format!("profile `{}` is that of a detector, which sends its lines over the network", profile.value.name),
+            "expected tcp://HOST:PORT",
+            "where the machine has control points too, name their profile here, and the detector's as `detector` with \
+             `lines = \"tcp://HOST:PORT\"`",
+        ),
+        (
+            Reach::Unit { .. } | Reach::Lines(_) | Reach::Folder(_) | Reach::Camera(_) | Reach::Refused(_),
+            Protocol::Modbus,
+        )
         | (
-            Reach::Unit { .. } | Reach::Line(_) | Reach::Folder(_) | Reach::Camera(_) | Reach::Refused(_),
-            Protocol::Line | Protocol::Frame,
+            Reach::Unit { .. }
+            | Reach::Line(_)
+            | Reach::Lines(_)
+            | Reach::Folder(_)
+            | Reach::Camera(_)
+            | Reach::Refused(_),
+            Protocol::Line | Protocol::Frame | Protocol::XrayLines,
         ) => {}
     }
 }
@@ -289,7 +312,9 @@ fn fit(table: &DeviceTable, reach: Option<&Placed<Reach>>, header: &Range<usize>
         let fits = match reach.value {
             Reach::Folder(_) => xray,
             Reach::Camera(_) => camera,
-            Reach::Unit { .. } | Reach::Line(_) | Reach::Refused(_) => !camera && (!xray || table.profile.is_some()),
+            Reach::Unit { .. } | Reach::Line(_) | Reach::Lines(_) | Reach::Refused(_) => {
+                !camera && (!xray || table.profile.is_some())
+            }
         };
         if !fits {
             let expected = match (xray, camera) {
@@ -324,7 +349,7 @@ fn fit(table: &DeviceTable, reach: Option<&Placed<Reach>>, header: &Range<usize>
     }
 }
 
-fn profile(
+pub(super) fn profile(
     name: &Placed<ProfileName>,
     kind: Option<&Placed<DeviceKind>>,
     on: &mut Settling<'_>,
@@ -462,6 +487,7 @@ pub(super) fn finish(drafts: Vec<Draft>) -> Option<(Vec<Device>, Vec<Link>)> {
         let connection = match draft.reach?.value {
             Reach::Folder(dir) => Connection::Folder(dir),
             Reach::Refused(_) => return None,
+            Reach::Lines(way) => Connection::Lines(OnLines { medium: way.medium, profile: draft.profile?.value }),
             Reach::Camera(source) => {
                 let (every, camera::Keys { credentials, snapshots }) = (draft.interval?.value, draft.camera);
                 Connection::Camera(OnCamera { source, credentials, every, snapshots })
@@ -474,7 +500,8 @@ pub(super) fn finish(drafts: Vec<Draft>) -> Option<(Vec<Device>, Vec<Link>)> {
             }
         };
         let name = draft.name.unwrap_or_else(|| id.shared());
-        devices.push(Device { name, id, connection, images: draft.images });
+        let lines = draft.beside.map(|beside| beside.on);
+        devices.push(Device { name, id, connection, images: draft.images, lines });
     }
     Some((devices, links))
 }

@@ -6,7 +6,9 @@ mod camera;
 mod device;
 mod gate;
 mod line;
+mod lines;
 mod radiation;
+mod screens;
 mod station;
 mod temperature;
 mod uplink;
@@ -14,8 +16,9 @@ mod uplink;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::checked::{Agency, Config, Lane, Review, Store, Way};
+use super::checked::{Agency, Config, Device, Lane, Review, Station, Store, Way};
 use super::choice::Traffic;
 use super::codes::{self, Code};
 use super::faults::{Faults, Placed};
@@ -56,7 +59,7 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
     device::loads(&devices, on);
     let lane = file.lane.and_then(|table| lane(table, on));
     let uplink = file.uplink.map(|table| uplink::uplink(table.value, lane.as_ref(), on));
-    let screens = file.screens.and_then(|table| uplink::screens(&table.value, on));
+    let screens = file.screens.map(|table| screens::screens(table.value, on));
     let store = file.store.and_then(|table| store(table.value, on));
     let review = file.review.and_then(|table| review(&table.value));
     let agencies: Option<Vec<Agency>> = agencies.and_then(|list| list.into_iter().map(|(_, agency)| agency).collect());
@@ -69,12 +72,15 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
             Some(uplink) => Some(uplink?),
             None => None,
         },
-        screens,
+        screens: match screens {
+            Some(screens) => Some(screens?),
+            None => None,
+        },
         links,
+        way: as_its_pictures_come(way?, station.as_ref()?, &devices),
         devices,
         station: station?,
         review: review?,
-        way: way?,
         temperature: match temperature {
             Some(rules) => Some(rules?),
             None => None,
@@ -85,6 +91,17 @@ pub(super) fn settle(file: LaneFile, hash: &str, on: &mut Settling<'_>) -> Optio
         },
         hash: hash.into(),
     })
+}
+
+/// A picture that is made of lines is there as soon as its subject has left the beam: nothing has to be waited for that
+/// a machine would do before it writes a file.
+fn as_its_pictures_come(mut way: Way, station: &Station, devices: &[Device]) -> Way {
+    let lines = station.xray.is_some_and(|xray| devices[xray].lines().is_some());
+    match &mut way {
+        Way::Belt(belt) if lines => belt.images.min = Duration::ZERO,
+        Way::Belt(_) | Way::Gate(_) => {}
+    }
+    way
 }
 
 /// The gate of a lane for vehicles, or the belt of one for baggage or parcels.

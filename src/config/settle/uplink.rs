@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::{Settling, shared};
 use crate::config::address::Host;
-use crate::config::checked::{Identity, Lane, Screens, Security, Uplink};
+use crate::config::checked::{Identity, Lane, Security, Uplink};
 use crate::config::choice::Receipts;
 use crate::config::codes;
 use crate::config::faults::Placed;
-use crate::config::file::{ScreensTable, UplinkTable};
+use crate::config::file::UplinkTable;
 use crate::config::value::FilePath;
 
 /// Reads [uplink].
@@ -134,12 +134,4 @@ pub(super) fn exposed(full: &Path, span: &Range<usize>, on: &mut Settling<'_>) {
             .add(codes::OPEN_KEY, span.clone(), message, "a secret, expected mode 0400")
             .help(format!("chmod 0400 {}", full.display()));
     }
-}
-
-/// Reads [screens].
-pub(super) fn screens(table: &ScreensTable, on: &mut Settling<'_>) -> Option<Screens> {
-    let listen = table.listen.as_ref()?;
-    let message = "pages for desks and technicians are not in this version";
-    on.faults.add(codes::NOT_YET, listen.span.clone(), message, "kept for later; nothing listens there");
-    Some(Screens { listen: listen.value.0 })
 }

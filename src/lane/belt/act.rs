@@ -8,8 +8,10 @@ use super::machine::Belt;
 use super::settings::Spot;
 use super::subject::{Side, Stage, Step, Subject};
 use super::travel::Motion;
+use crate::lane::examination::Deed;
+use crate::lane::judgement::Opinion;
 use crate::lane::record::person;
-use crate::lane::{Act, Officer, Presence, Refusal, Verdict};
+use crate::lane::{Act, ImageRef, Officer, Presence, Refusal};
 
 /// Characters of an id that are its whole time: nothing else that was opened begins so.
 const WHOLE_TIME: usize = 13;
@@ -30,9 +32,26 @@ impl Belt {
         }
         match act {
             Act::Identify { inspection, identity } => self.identify(officer, inspection.as_deref(), identity.trim()),
-            Act::Judge { inspection, verdict } => self.give_verdict(officer, &inspection, verdict),
+            Act::Judge { inspection, verdict, image, regions, note } => {
+                self.give_verdict(officer, &inspection, Opinion { verdict, image, regions, note })
+            }
+            Act::Shown { inspection, image } => self.shown(officer, &inspection, &image),
             Act::PlaceHold { inspection, reason } => self.place_hold(officer, &inspection, reason.trim()),
             Act::LiftHold { inspection, reason } => self.lift_hold(officer, &inspection, reason.trim()),
+            Act::ExaminationBegin { inspection, with, note } => {
+                self.deed(officer, &inspection, Deed::Begin { with }, note)
+            }
+            Act::ExaminationArrive { inspection } => self.deed(officer, &inspection, Deed::Arrive, None),
+            Act::ExaminationOpen { inspection } => self.deed(officer, &inspection, Deed::Open, None),
+            Act::ExaminationFinding { inspection, found, note } => {
+                self.deed(officer, &inspection, Deed::Find { found }, note)
+            }
+            Act::ExaminationClose { inspection } => self.deed(officer, &inspection, Deed::Close, None),
+            Act::Disposition { inspection, disposition, instead_of, note } => {
+                self.deed(officer, &inspection, Deed::Dispose { disposition, instead_of }, note)
+            }
+            Act::HandOver { inspection, to, note } => self.deed(officer, &inspection, Deed::HandOver { to }, note),
+            Act::Accept { inspection, from } => self.deed(officer, &inspection, Deed::Accept { from }, None),
             Act::Stop => Ok(self.stop(officer)),
             Act::Resume => self.resume(officer),
             Act::ConfirmClear => self.confirm_clear(officer),
@@ -91,11 +110,19 @@ impl Belt {
         Ok(format!("recorded: {identity}").into())
     }
 
-    fn give_verdict(&mut self, officer: &Officer, asked: &str, verdict: Verdict) -> Answer {
-        let blind = self.settings.blind;
+    fn shown(&mut self, officer: &Officer, asked: &str, image: &ImageRef) -> Answer {
+        let now = self.now;
+        let (id, subject) = self.seen(Some(asked))?;
+        let entry = subject.case.shown(officer, image, now)?;
+        entry.into_iter().for_each(|entry| self.entry(&id, entry));
+        Ok("noted".into())
+    }
+
+    fn give_verdict(&mut self, officer: &Officer, asked: &str, opinion: Opinion) -> Answer {
+        let (blind, now) = (self.settings.blind, self.now);
         let (id, subject) = self.seen(Some(asked))?;
         let closed = (!matches!(subject.step, Step::Reviewing { .. })).then(|| subject.word());
-        let entry = subject.case.judge(officer, verdict, blind, closed)?;
+        let entry = subject.case.judge(officer, opinion, blind, closed, now)?;
         self.entry(&id, entry);
         Ok("recorded".into())
     }
@@ -120,6 +147,23 @@ impl Belt {
     fn lift_hold(&mut self, officer: &Officer, asked: &str, reason: &str) -> Answer {
         let (id, subject) = self.seen(Some(asked))?;
         let (entry, says) = subject.case.lift_hold(officer, reason)?;
+        self.entry(&id, entry);
+        Ok(says)
+    }
+
+    fn deed(&mut self, officer: &Officer, asked: &str, deed: Deed, note: Option<Arc<str>>) -> Answer {
+        let agencies = self.settings.agencies.clone();
+        let id = self.meant(Some(asked))?;
+        let on_belt = self.belt.iter().any(|subject| subject.case.id == id);
+        let subject = self.subject(&id).ok_or(Refusal::NoSubject)?;
+        if subject.step != Step::Held {
+            return Err(Refusal::WrongStep { step: subject.word(), because: "only a held subject is examined" });
+        }
+        if on_belt && matches!(deed, Deed::Open) {
+            let because = "it is still on the belt; take it to the examination first";
+            return Err(Refusal::WrongStep { step: subject.word(), because });
+        }
+        let (entry, says) = subject.case.deed(officer, deed, note, &agencies)?;
         self.entry(&id, entry);
         Ok(says)
     }

@@ -47,7 +47,7 @@ const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// The pure machine of one belt lane.
 pub struct Belt {
-    pub(super) settings: Settings,
+    pub(in crate::lane) settings: Settings,
     pub(super) ids: Ids,
     pub(super) now: Moment,
     pub(super) begun: bool,
@@ -56,9 +56,9 @@ pub struct Belt {
     pub(super) wires: Wires,
     pub(super) images: Images,
     /// On the belt, the foremost first.
-    pub(super) belt: Vec<Subject>,
+    pub(in crate::lane) belt: Vec<Subject>,
     /// Off the belt, and not ended.
-    pub(super) aside: Vec<Subject>,
+    pub(in crate::lane) aside: Vec<Subject>,
     pub(super) turn: Turn,
     pub(super) stopping: Option<Stopping>,
     /// Who left the scan sensor last, and where.

@@ -49,7 +49,13 @@ impl Belt {
 
     /// Picture evidence: of the one subject that it can be of, or of nobody.
     pub(super) fn picture(&mut self, picture: &Picture) {
-        let bound = self.images.bind(self.now, self.travel.mark().mm, picture);
+        let mut all = self.belt.iter().chain(&self.aside);
+        let known = all.find(|subject| subject.case.images.contains(picture.image()));
+        // A further file of an image goes where the image went, and is none that is still owed.
+        let bound = match known.filter(|_| picture.image.is_some()) {
+            Some(subject) => Ok(Arc::clone(&subject.case.id)),
+            None => self.images.bind(self.now, self.travel.mark().mm, picture),
+        };
         let bound = bound.and_then(|id| match self.subject(&id) {
             Some(subject) => Ok((Arc::clone(&id), subject.case.picture(picture))),
             None => Err("its subject has left the lane".into()),
@@ -71,7 +77,7 @@ impl Belt {
         let due = |subject: &&Subject| match subject.step {
             Step::AwaitingScan | Step::Released { .. } => false,
             Step::AwaitingPicture { until } => {
-                subject.case.pictures.len() >= count || until.is_some_and(|until| now >= until)
+                subject.case.images.len() >= count || until.is_some_and(|until| now >= until)
             }
             Step::Reviewing { .. } => true,
             Step::Held => subject.case.holds.is_empty(),
@@ -98,7 +104,7 @@ impl Belt {
                 subject.case.hold_for_all(&desks, &HoldReason::NoPicture);
                 self.hold(id)
             }
-            Step::AwaitingPicture { .. } if subject.case.pictures.len() >= count => self.open_review(id),
+            Step::AwaitingPicture { .. } if subject.case.images.len() >= count => self.open_review(id),
             Step::AwaitingPicture { until } if gone || until.is_some_and(|until| now >= until) => {
                 subject.case.hold_for_all(&desks, &HoldReason::NoPicture);
                 self.hold(id)
@@ -219,7 +225,8 @@ impl Belt {
         let doubts: Vec<_> = subject.doubts.iter().map(|doubt| doubt.word()).collect();
         let data = json!({
             "outcome": outcome, "released_by": grounds, "identity": case.identity, "doubts": doubts,
-            "holds": case.holds_data(), "verdicts": case.verdicts_data(), "sensors": sensors,
+            "holds": case.holds_data(), "verdicts": case.verdicts_data(),
+            "findings": case.findings_data(), "sensors": sensors,
         });
         let held = !case.holds.is_empty();
         if held {

@@ -127,13 +127,13 @@ pub(super) enum Stage {
 
 /// One subject on the belt.
 #[derive(Clone, Debug)]
-pub(super) struct Subject {
-    pub(super) case: Case,
+pub(in crate::lane) struct Subject {
+    pub(in crate::lane) case: Case,
     pub(super) step: Step,
     pub(super) doubts: Vec<Doubt>,
     pub(super) stage: Stage,
     /// The sensor that it reached last, and where its front did.
-    pub(super) at: Spot,
+    pub(in crate::lane) at: Spot,
     pub(super) front: Mark,
     /// Sensors that it has reached and not left, with where its front reached them.
     over: Vec<(Spot, Mark)>,
@@ -208,7 +208,7 @@ impl Subject {
     }
 
     /// The word of the step in views, records and refusals.
-    pub(super) const fn word(&self) -> &'static str {
+    pub(in crate::lane) const fn word(&self) -> &'static str {
         match (self.step, self.stage) {
             (Step::AwaitingScan, _) => "awaiting_scan",
             (Step::AwaitingPicture { .. }, _) => "awaiting_picture",
@@ -220,7 +220,7 @@ impl Subject {
     }
 
     /// When this step's time is up.
-    pub(super) const fn until(&self) -> Option<Moment> {
+    pub(in crate::lane) const fn until(&self) -> Option<Moment> {
         match self.step {
             Step::AwaitingPicture { until } => until,
             Step::Reviewing { until } => Some(until),

@@ -10,7 +10,7 @@ use super::subject::{Side, Stage, Step, Subject};
 use crate::lane::lane::ms;
 use crate::lane::review::{self, HoldReason, Standing};
 use crate::lane::view::{DeskView, HoldView, Todo, role_word};
-use crate::lane::{Contact, Presence};
+use crate::lane::{Contact, ExaminationView, ImageRef, Presence};
 
 use super::event::Wire;
 
@@ -58,10 +58,16 @@ pub struct SubjectView {
     pub identity: Option<Arc<str>>,
     /// SHA-256 of each picture, oldest first.
     pub pictures: Vec<Arc<str>>,
+    /// The newest image and how many there are, which a verdict names; `None` before the first.
+    pub image: Option<ImageRef>,
+    /// Ids of all images, oldest first.
+    pub images: Vec<Arc<str>>,
     /// Desks in the order of the lane file.
     pub desks: Vec<DeskView>,
     /// Standing holds.
     pub holds: Vec<HoldView>,
+    /// The joint examination; `None` before one is begun.
+    pub examination: Option<ExaminationView>,
     /// Milliseconds until this step's time is up; `None` where nothing runs out.
     pub left_ms: Option<u64>,
 }
@@ -128,8 +134,11 @@ impl Belt {
             doubts: subject.doubts.iter().map(|doubt| doubt.word()).collect(),
             identity: case.identity.clone(),
             pictures: case.pictures.clone(),
+            image: case.image(),
+            images: case.images.clone(),
             desks: desks.collect(),
             holds: holds.collect(),
+            examination: case.examination_view(),
             left_ms: subject.until().map(|until| ms(until.since(self.now))),
         }
     }
@@ -171,12 +180,15 @@ impl Belt {
             match subject.step {
                 Step::Reviewing { .. } => {
                     let waits = subject.case.review.iter().filter(|(_, standing)| **standing == Standing::Waiting);
-                    let agencies = waits.map(|(desk, _)| Arc::clone(&desk.agency)).collect();
-                    add("judge", agencies, format!("Judge the subject ({id})."));
+                    let agencies: Vec<_> = waits.map(|(desk, _)| Arc::clone(&desk.agency)).collect();
+                    if !agencies.is_empty() {
+                        add("judge", agencies, format!("Judge the subject ({id})."));
+                    }
                 }
                 Step::Held => {
-                    let text = "The holder examines the subject and lifts its hold";
-                    add("lift_hold", subject.case.owners(), format!("{text} ({id})."));
+                    for (code, agencies, text) in subject.case.todos() {
+                        add(code, agencies, format!("{} ({id}).", text.trim_end_matches('.')));
+                    }
                 }
                 Step::AwaitingScan | Step::AwaitingPicture { .. } | Step::Released { .. } => {}
             }

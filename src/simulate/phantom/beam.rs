@@ -94,11 +94,16 @@ pub struct Pair {
 impl Pair {
     /// A baggage machine: one tube at 160 kV behind 3 mm of aluminium, two crystals with 0.6 mm of copper between them.
     pub fn baggage() -> Self {
+        Self::baggage_at(160.0)
+    }
+
+    /// The same with its tube at `peak` kV.
+    pub fn baggage_at(peak: f64) -> Self {
         let (filter, front) = ((Material::Aluminium, 0.3), (Material::CaesiumIodide, 0.04));
         let between = [filter, front, (Material::Copper, 0.06)];
         Self {
-            low: Beam::tube(160.0, &[filter], front),
-            high: Beam::tube(160.0, &between, (Material::CaesiumIodide, 0.4)),
+            low: Beam::tube(peak, &[filter], front),
+            high: Beam::tube(peak, &between, (Material::CaesiumIodide, 0.4)),
         }
     }
 

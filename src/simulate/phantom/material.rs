@@ -6,6 +6,8 @@
 //! aluminium 0.2778, iron 1.205. Between two entries both scales are logarithmic; a jump at an absorption edge is two
 //! entries around it.
 
+use super::substance::{self, GRID};
+
 /// A substance of one density.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Material {
@@ -27,10 +29,30 @@ pub enum Material {
     Lead,
     /// The scintillator of the detector.
     CaesiumIodide,
+    /// Organic: plastic glass.
+    Acrylic,
+    /// Organic: spirits.
+    Ethanol,
+    /// Counts as organic: ammonium nitrate, fertiliser and explosive, in bulk 0.9 g/cm³.
+    Nitrate,
+    /// The heaviest of the plastics without chlorine: PTFE.
+    Teflon,
+    /// Window and bottle glass.
+    Glass,
+    /// Plastic with chlorine in it: PVC.
+    Pvc,
+    /// Stone, tablets, in bulk 1.5 g/cm³.
+    Chalk,
+    /// Light for a metal.
+    Titanium,
+    /// Steel of knives.
+    Stainless,
+    /// Coatings, die castings.
+    Zinc,
 }
 
 /// Every material, in the order of their declaration.
-pub(super) const ALL: [Material; 9] = [
+pub(super) const ALL: [Material; 19] = [
     Material::Polyethylene,
     Material::Water,
     Material::Sugar,
@@ -40,18 +62,17 @@ pub(super) const ALL: [Material; 9] = [
     Material::Copper,
     Material::Lead,
     Material::CaesiumIodide,
+    Material::Acrylic,
+    Material::Ethanol,
+    Material::Nitrate,
+    Material::Teflon,
+    Material::Glass,
+    Material::Pvc,
+    Material::Chalk,
+    Material::Titanium,
+    Material::Stainless,
+    Material::Zinc,
 ];
-
-/// What an officer's colours are chosen by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Shown orange by custom.
-    Organic,
-    /// Shown green.
-    Inorganic,
-    /// Shown blue.
-    Metal,
-}
 
 impl Material {
     /// g/cm³.
@@ -66,41 +87,94 @@ impl Material {
             Self::Copper => 8.96,
             Self::Lead => 11.35,
             Self::CaesiumIodide => 4.51,
+            Self::Acrylic => 1.19,
+            Self::Ethanol => 0.789,
+            Self::Nitrate => 0.9,
+            Self::Teflon => 2.2,
+            Self::Glass => 2.5,
+            Self::Pvc => 1.4,
+            Self::Chalk => 1.5,
+            Self::Titanium => 4.5,
+            Self::Stainless => 8.0,
+            Self::Zinc => 7.13,
         }
     }
 
-    /// Aluminium counts as inorganic, as its effective atomic number does.
-    pub const fn class(self) -> Class {
+    /// Effective atomic number: the mean of the power 2.94 over the electrons (W. V. Mayneord, 1937). Of water
+    /// `((2 · 1^2.94 + 8 · 8^2.94) / 10)^(1/2.94)`.
+    pub const fn effective_z(self) -> f64 {
         match self {
-            Self::Polyethylene | Self::Water | Self::Sugar => Class::Organic,
-            Self::Salt | Self::Aluminium => Class::Inorganic,
-            Self::Iron | Self::Copper | Self::Lead | Self::CaesiumIodide => Class::Metal,
+            Self::Polyethylene => 5.44,
+            Self::Ethanol => 6.35,
+            Self::Acrylic => 6.47,
+            Self::Sugar => 6.92,
+            Self::Nitrate => 7.40,
+            Self::Water => 7.42,
+            Self::Teflon => 8.43,
+            Self::Glass => 12.39,
+            Self::Aluminium => 13.0,
+            Self::Pvc => 13.86,
+            Self::Chalk => 15.08,
+            Self::Salt => 15.18,
+            Self::Titanium => 22.0,
+            Self::Stainless => 25.89,
+            Self::Iron => 26.0,
+            Self::Copper => 29.0,
+            Self::Zinc => 30.0,
+            Self::CaesiumIodide => 54.04,
+            Self::Lead => 82.0,
         }
     }
 
     /// Linear attenuation coefficient at `kev` (15 to 6,000; beyond, that of the nearer end), 1/cm.
     pub fn attenuation(self, kev: f64) -> f64 {
-        let table = self.table();
-        let above = table.partition_point(|(energy, _)| *energy <= kev).clamp(1, table.len() - 1);
-        let ((e0, m0), (e1, m1)) = (table[above - 1], table[above]);
-        let part = (kev.clamp(15.0, 6_000.0).ln() - e0.ln()) / (e1.ln() - e0.ln());
-        self.density() * (m0.ln() + part * (m1.ln() - m0.ln())).exp()
+        let kev = kev.clamp(15.0, 6_000.0);
+        self.density()
+            * match self.table() {
+                Table::Own(table) => between(table.len(), |at| table[at], kev),
+                Table::Grid(table) => between(GRID.len(), |at| (GRID[at], table[at]), kev),
+            }
     }
 
-    /// keV and cm²/g.
-    const fn table(self) -> &'static [(f64, f64)] {
+    const fn table(self) -> Table {
         match self {
-            Self::Polyethylene => &POLYETHYLENE,
-            Self::Water => &WATER,
-            Self::Sugar => &SUGAR,
-            Self::Salt => &SALT,
-            Self::Aluminium => &ALUMINIUM,
-            Self::Iron => &IRON,
-            Self::Copper => &COPPER,
-            Self::Lead => &LEAD,
-            Self::CaesiumIodide => &CAESIUMIODIDE,
+            Self::Polyethylene => Table::Own(&POLYETHYLENE),
+            Self::Water => Table::Own(&WATER),
+            Self::Sugar => Table::Own(&SUGAR),
+            Self::Salt => Table::Own(&SALT),
+            Self::Aluminium => Table::Own(&ALUMINIUM),
+            Self::Iron => Table::Own(&IRON),
+            Self::Copper => Table::Own(&COPPER),
+            Self::Lead => Table::Own(&LEAD),
+            Self::CaesiumIodide => Table::Own(&CAESIUMIODIDE),
+            Self::Acrylic => Table::Grid(&substance::ACRYLIC),
+            Self::Ethanol => Table::Grid(&substance::ETHANOL),
+            Self::Nitrate => Table::Grid(&substance::NITRATE),
+            Self::Teflon => Table::Grid(&substance::TEFLON),
+            Self::Glass => Table::Grid(&substance::GLASS),
+            Self::Pvc => Table::Grid(&substance::PVC),
+            Self::Chalk => Table::Grid(&substance::CHALK),
+            Self::Titanium => Table::Grid(&substance::TITANIUM),
+            Self::Stainless => Table::Grid(&substance::STAINLESS),
+            Self::Zinc => Table::Grid(&substance::ZINC),
         }
     }
+}
+
+/// cm²/g.
+enum Table {
+    /// With the energies, keV.
+    Own(&'static [(f64, f64)]),
+    /// At the energies of [`GRID`].
+    Grid(&'static [f64; GRID.len()]),
+}
+
+/// Both scales are logarithmic.
+fn between(count: usize, entry: impl Fn(usize) -> (f64, f64), kev: f64) -> f64 {
+    let above = (0..count).find(|at| entry(*at).0 > kev).unwrap_or(count).clamp(1, count - 1);
+    let ((e0, m0), (e1, m1)) = (entry(above - 1), entry(above));
+    let part = (kev.ln() - e0.ln()) / (e1.ln() - e0.ln());
+    (m0.ln() + part * (m1.ln() - m0.ln())).exp()
 }
 
 const POLYETHYLENE: [(f64, f64); 23] = [
@@ -364,8 +438,31 @@ mod tests {
         near(Material::Iron, 60.0, 1.205);
         near(Material::Copper, 100.0, 0.4584);
         near(Material::Lead, 1000.0, 0.07102);
+        // Acrylic as printed for itself, and titanium.
+        near(Material::Acrylic, 60.0, 0.1924);
+        near(Material::Teflon, 100.0, 0.1500);
+        near(Material::Titanium, 60.0, 0.7661);
         // Between 60 and 80 keV: exp(ln 1.205 + ln(70/60)/ln(80/60) * ln(0.5952/1.205)) = 0.8260.
         near(Material::Iron, 70.0, 0.826);
+    }
+
+    #[test]
+    fn effective_atomic_numbers_are_the_mean_over_electrons() {
+        let of = |atoms: &[(f64, f64)]| {
+            let electrons: f64 = atoms.iter().map(|(count, z)| count * z).sum();
+            (atoms.iter().map(|(count, z)| count * z * z.powf(2.94)).sum::<f64>() / electrons).powf(1.0 / 2.94)
+        };
+        let near = |material: Material, atoms: &[(f64, f64)]| {
+            let expected = of(atoms);
+            assert!((material.effective_z() - expected).abs() < 0.01, "{material:?}: {expected}");
+        };
+        near(Material::Water, &[(2.0, 1.0), (1.0, 8.0)]);
+        near(Material::Polyethylene, &[(1.0, 6.0), (2.0, 1.0)]);
+        near(Material::Salt, &[(1.0, 11.0), (1.0, 17.0)]);
+        near(Material::Teflon, &[(1.0, 6.0), (2.0, 9.0)]);
+        near(Material::Pvc, &[(2.0, 6.0), (3.0, 1.0), (1.0, 17.0)]);
+        near(Material::Chalk, &[(1.0, 20.0), (1.0, 6.0), (3.0, 8.0)]);
+        near(Material::Nitrate, &[(2.0, 7.0), (4.0, 1.0), (3.0, 8.0)]);
     }
 
     #[test]

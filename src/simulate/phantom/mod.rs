@@ -10,6 +10,7 @@ pub mod beam;
 pub mod files;
 pub mod material;
 pub mod scene;
+mod substance;
 
 use beam::{Beam, Pair};
 use scene::Scene;

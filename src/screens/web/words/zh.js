@@ -74,7 +74,7 @@ export const zh = {
   'tool.help': '快捷键',
 
   'about.stop': '立即停止通道（停带或停杆）；再次启动须由人员在设备旁操作',
-  'about.preset_full': '显示全部透过率范围',
+  'about.preset_full': '显示全部范围',
   'about.preset_light': '突出透过率高的薄物',
   'about.preset_dense': '突出透过率低的厚物',
   'about.preset_very_dense': '突出几乎不透的部位',

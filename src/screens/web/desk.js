@@ -31,6 +31,7 @@ import { apply, language, onLanguage, setLanguage, t, timeOfDay, word } from './
 const LETTERS = 'portside.letters';
 const PAN = 60;
 const SEALED_SEEN_MS = 2500;
+const HERE_MS = 20000;
 
 export class Desk {
   constructor() {
@@ -54,6 +55,7 @@ export class Desk {
     this.looked = new Map();
     /** When a verdict was sealed here last: what was said stays in sight before the next subject comes. */
     this.sealedAt = -Infinity;
+    this.hereAt = -Infinity;
     this.letters = localStorage.getItem(LETTERS) !== '0';
     this.locked = false;
     this.verdict = new VerdictPanel(byId('verdict'), this);
@@ -72,6 +74,7 @@ export class Desk {
       message: (data, at) => this.heard(data, at),
       live: (live) => this.setLive(live),
       refused: () => this.who(),
+      misunderstood: () => (this.hereAt = Infinity), // an older daemon: saying it again would end every connection
     });
     this.draw();
   }
@@ -95,6 +98,7 @@ export class Desk {
     onLanguage(() => this.redrawAll());
     addEventListener('keydown', (event) => this.key(event));
     addEventListener('theme', () => this.draw());
+    for (const sign of ['pointerdown', 'pointermove', 'keydown', 'wheel']) addEventListener(sign, () => this.here(), { passive: true, capture: true });
     setInterval(() => this.tick(), 500);
   }
 
@@ -122,6 +126,14 @@ export class Desk {
     say(byId('urgent'), live ? '' : t('dead.said'));
     if (live) this.told(t('dead.back'));
     this.redrawAll();
+  }
+
+  /** Somebody is here: the idle lock of the daemon is to know, now and then. */
+  here() {
+    const now = performance.now();
+    if (now - this.hereAt < HERE_MS || !this.store.live) return;
+    this.hereAt = now;
+    this.connection.send({ type: 'here' });
   }
 
   /** Why the connection does not come: asks who is here. */
@@ -332,6 +344,7 @@ export class Desk {
       main && !main.format.raw && el('span', { class: 'chip warn' }, t('stage.rendered')),
       (main?.outcome?.flaws ?? []).map((flaw) => el('span', { class: `chip ${flaw === 'gaps' ? 'warn' : 'bad'}` }, word('flaw', flaw))),
       main?.outcome && main.outcome.filled > 0 && el('span', { class: 'chip warn' }, t('stage.filled', { count: main.outcome.filled })),
+      main?.missing ? el('span', { class: 'chip bad' }, t('stage.missing', { count: main.missing })) : null,
     );
     const waits = this.subject?.image && !main;
     fill(byId('stage-empty'), main ? null : [el('strong', {}, t(waits ? 'stage.loading' : 'stage.empty')), el('span', {}, t(waits ? 'stage.loading_more' : 'stage.empty_more'))]);

@@ -328,6 +328,7 @@ export const en = {
   'stage.single': 'Single energy',
   'stage.rendered': 'Rendered image',
   'stage.filled': '{count} lines filled',
+  'stage.missing': '{count} lines are missing',
   'stage.empty': 'Waiting for an image',
   'stage.empty_more': 'It grows line by line as a subject goes through the beam.',
   'stage.loading': 'Fetching the image',

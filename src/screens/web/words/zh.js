@@ -328,6 +328,7 @@ export const zh = {
   'stage.single': '单能',
   'stage.rendered': '已渲染图像',
   'stage.filled': '补线 {count}',
+  'stage.missing': '缺 {count} 线',
   'stage.empty': '等待图像',
   'stage.empty_more': '对象经过射线时，图像逐线显示。',
   'stage.loading': '正在调取图像',

@@ -237,7 +237,7 @@ export class Desk {
   /** A newer image of the subject than the one that is judged. */
   newer() {
     const { subject } = this;
-    const looked = subject && this.looked.get(subject.id);
+    const looked = this.looked.get(subject?.id ?? '');
     return looked && subject.image && subject.image.revision > looked.revision ? subject.image : null;
   }
 
@@ -261,7 +261,7 @@ export class Desk {
     if (this.toldShown !== key) this.connection.send({ type: 'shown', image: id, revision });
     this.toldShown = key;
     const looked = this.looked.get(subject.id);
-    if (looked?.id === id && looked.revision === revision) return;
+    if (looked && looked.id === id && looked.revision === revision) return;
     this.looked.set(subject.id, { id, revision });
     this.draw();
   }

@@ -36,6 +36,11 @@ export class Renderer {
     this.materials = null;
     this.lost = false;
     this.drawn = '';
+    /** @type {Record<string, WebGLUniformLocation | null>} */
+    this.at = {};
+    /** @type {WebGLTexture | null} */
+    this.table = null;
+    this.widest = 0;
     canvas.addEventListener('webglcontextlost', (event) => {
       event.preventDefault();
       this.lost = true;
@@ -58,7 +63,6 @@ export class Renderer {
       throw new Error(shaders.map((shader) => gl.getShaderInfoLog(shader)).join(' ') || gl.getProgramInfoLog(program) || 'link');
     }
     gl.useProgram(program);
-    /** @type {Record<string, WebGLUniformLocation | null>} */
     this.at = {};
     const count = gl.getProgramParameter(program, gl.ACTIVE_UNIFORMS);
     for (let index = 0; index < count; index += 1) {

@@ -8,6 +8,8 @@ import { automatic, grey } from './window.js';
 import { Timings } from './timings.js';
 
 const GAP = 2;
+const FIT = /** @type {const} */ ('fit');
+const FOLLOW = /** @type {const} */ ('follow');
 
 /**
  * @typedef {import('./gl.js').Pane & {slot: 'main' | 'compare'}} StagePane
@@ -139,7 +141,7 @@ export class Stage extends EventTarget {
   /** @param {string} slot @param {import('./picture.js').Picture} picture @param {number} view @param {Size} size */
   placed(slot, picture, view, size) {
     const key = `${slot}:${picture.id}:${view}`;
-    const before = this.places.get(key) ?? { ...atFirst(), ...this.orientation, mode: /** @type {const} */ (picture.outcome ? 'fit' : 'follow') };
+    const before = this.places.get(key) ?? { ...atFirst(), ...this.orientation, mode: picture.outcome ? FIT : FOLLOW };
     const extent = extentOf(picture);
     let place = before;
     if (before.mode === 'fit') place = fitted(before, extent, size);

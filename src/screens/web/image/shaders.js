@@ -1,5 +1,4 @@
 import { GREY } from './window.js';
-import { MATERIAL } from './material.js';
 
 // One program draws everything: a tile of lines as a rectangle, its samples windowed, filtered and coloured per pixel of
 // the screen. The samples themselves are never changed.
@@ -21,7 +20,8 @@ precision highp usampler2D;
 uniform usampler2D u_samples;  // row = line, in it all low samples, then all high ones
 uniform usampler2D u_states;   // of each line, 0 = there is none
 uniform usampler2D u_means;    // of blocks of u_block x u_block samples
-uniform sampler2D u_materials;
+uniform usampler2D u_classes;   // of each sample
+uniform vec3 u_palette[5];
 uniform ivec2 u_origin;        // line and element of the texture's first sample
 uniform ivec2 u_size;          // lines and elements in it
 uniform ivec2 u_means_origin;
@@ -119,19 +119,16 @@ vec3 rainbow(float v) {
   return hue * clamp(4.0 * v + 0.15, 0.0, 1.0);
 }
 
-vec4 class_of(ivec2 place) {
-  ${MATERIAL}
-}
-
 // The class gives the hue, the transmission how light it is. Classes that are left out stay as a pale shadow.
 vec3 material(float v) {
   if (u_energies == 1) return vec3(v);
-  vec4 found = class_of(ivec2(floor(v_point)));
-  int code = int(found.a * 255.0 + 0.5);
+  ivec2 inside = clamp(max(ivec2(floor(v_point)), ivec2(0)) - u_origin, ivec2(0), u_size - 1);
+  int code = min(int(texelFetch(u_classes, inside.yx, 0).r), 4);
+  vec3 hue = u_palette[code];
   bool kept = u_only == 0 || (u_only == 1 && code == 1) || (u_only == 2 && (code == 3 || code == 4));
   if (!kept) return vec3(u_invert ? 0.25 * v : 0.75 + 0.25 * v);
   if (code == 0 || code == 4) return vec3(v);
-  return v < 0.5 ? found.rgb * (v * 2.0) : mix(found.rgb, vec3(1.0), v * 2.0 - 1.0);
+  return v < 0.5 ? hue * (v * 2.0) : mix(hue, vec3(1.0), v * 2.0 - 1.0);
 }
 
 void main() {

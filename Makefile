@@ -71,6 +71,7 @@ demo-vision: setup-demo setup-vision
 test: setup
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
+	@if command -v node >/dev/null; then node --test tests/web/; else echo "test: the pages' unit tests are skipped, Node.js 18 or later is missing"; fi
 	cargo test --locked --doc
 	cargo test --locked --lib --bins --tests
 

@@ -69,6 +69,8 @@ enum Said {
     Want { image: Arc<str> },
     /// It drew an image for the first time.
     Shown { image: Arc<str>, revision: u32 },
+    /// A key or a pointer was used: somebody is at the screen, whom the idle lock would interrupt.
+    Here,
 }
 
 /// Why the loop woke up.
@@ -278,7 +280,11 @@ impl Page {
     /// A session that is over or locked shows nothing any more.
     fn session(&mut self) -> Result<(), Leave> {
         self.standing.borrow_and_update();
-        match self.app.people.session(&self.visitor.token, Presence::Watches) {
+        self.still(Presence::Watches)
+    }
+
+    fn still(&self, presence: Presence) -> Result<(), Leave> {
+        match self.app.people.session(&self.visitor.token, presence) {
             Ok(person) if person == self.visitor.person => Ok(()),
             Ok(_) | Err(NoEntry::NoSession) => Err(Leave::Close(code::NO_SESSION, "the session is over")),
             Err(NoEntry::Locked) => Err(Leave::Close(code::LOCKED, "the screen is locked")),
@@ -310,6 +316,7 @@ impl Page {
             Some(Ok(_)) => return Err(nonsense()),
         };
         match serde_json::from_str(&text).map_err(|_| nonsense())? {
+            Said::Here => self.still(Presence::Acts),
             Said::Want { image } => self.want(&image).await,
             Said::Shown { image, revision } => {
                 let told = self.reported.contains(&image) || self.drawn.iter().any(|known| known.id == image);

@@ -1,21 +1,19 @@
 // The desk: what is looked at, what is said of it, and who hears of it. Panels draw; this decides.
 
+import { Actions } from './actions.js';
 import { act, call } from './api.js';
-import { commandOf } from './commands.js';
-import { boxBetween, empty, isEmpty, marked, polygonOf, redone, undone } from './draft.js';
+import { boxBetween, empty, isEmpty, marked, polygonOf } from './draft.js';
 import { byId, el, fill, say } from './dom.js';
 import { Pointer } from './image/pointer.js';
 import { Stage, extentOf } from './image/stage.js';
 import { drawExamination } from './panels/examination.js';
 import { ask } from './panels/forms.js';
-import { drawHolds, placeHold } from './panels/holds.js';
+import { drawHolds } from './panels/holds.js';
 import { lockScreen } from './panels/lock.js';
 import { drawNext, stop } from './panels/next.js';
 import { drawMarks } from './panels/marks.js';
 import { drawQueue, tickQueue } from './panels/queue.js';
 import { drawRecall } from './panels/recall.js';
-import { openSheet } from './panels/sheet.js';
-import { openStats } from './panels/stats.js';
 import { drawDesks, drawPapers, drawSubject, shortId, tickSubject } from './panels/subject.js';
 import { drawToolbar } from './panels/toolbar.js';
 import { drawTop, tickTop } from './panels/top.js';
@@ -25,12 +23,12 @@ import { decodeLines, decodeText } from './protocol.js';
 import { Connection } from './socket.js';
 import { Sound } from './sound.js';
 import { Store } from './store.js';
-import { setTheme, theme } from './theme.js';
-import { apply, language, onLanguage, setLanguage, t, timeOfDay, word } from './words.js';
+import { theme } from './theme.js';
+import { apply, language, onLanguage, t, timeOfDay, word } from './words.js';
 
 const LETTERS = 'portside.letters';
-const PAN = 60;
 const SEALED_SEEN_MS = 2500;
+const HERE_MS = 20000;
 
 export class Desk {
   constructor() {
@@ -54,8 +52,10 @@ export class Desk {
     this.looked = new Map();
     /** When a verdict was sealed here last: what was said stays in sight before the next subject comes. */
     this.sealedAt = -Infinity;
+    this.hereAt = -Infinity;
     this.letters = localStorage.getItem(LETTERS) !== '0';
     this.locked = false;
+    this.actions = new Actions(this);
     this.verdict = new VerdictPanel(byId('verdict'), this);
     this.windowBar = new WindowBar(byId('window-bar'), this);
     this.pointer = new Pointer(this.stage, {
@@ -72,6 +72,7 @@ export class Desk {
       message: (data, at) => this.heard(data, at),
       live: (live) => this.setLive(live),
       refused: () => this.who(),
+      misunderstood: () => (this.hereAt = Infinity), // an older daemon: saying it again would end every connection
     });
     this.draw();
   }
@@ -93,8 +94,9 @@ export class Desk {
     });
     stage.addEventListener('frame', () => this.framed());
     onLanguage(() => this.redrawAll());
-    addEventListener('keydown', (event) => this.key(event));
+    addEventListener('keydown', (event) => this.actions.key(event));
     addEventListener('theme', () => this.draw());
+    for (const sign of ['pointerdown', 'pointermove', 'keydown', 'wheel']) addEventListener(sign, () => this.here(), { passive: true, capture: true });
     setInterval(() => this.tick(), 500);
   }
 
@@ -122,6 +124,14 @@ export class Desk {
     say(byId('urgent'), live ? '' : t('dead.said'));
     if (live) this.told(t('dead.back'));
     this.redrawAll();
+  }
+
+  /** Somebody is here: the idle lock of the daemon is to know, now and then. */
+  here() {
+    const now = performance.now();
+    if (now - this.hereAt < HERE_MS || !this.store.live) return;
+    this.hereAt = now;
+    this.connection.send({ type: 'here' });
   }
 
   /** Why the connection does not come: asks who is here. */
@@ -227,7 +237,7 @@ export class Desk {
   /** A newer image of the subject than the one that is judged. */
   newer() {
     const { subject } = this;
-    const looked = subject && this.looked.get(subject.id);
+    const looked = this.looked.get(subject?.id ?? '');
     return looked && subject.image && subject.image.revision > looked.revision ? subject.image : null;
   }
 
@@ -251,7 +261,7 @@ export class Desk {
     if (this.toldShown !== key) this.connection.send({ type: 'shown', image: id, revision });
     this.toldShown = key;
     const looked = this.looked.get(subject.id);
-    if (looked?.id === id && looked.revision === revision) return;
+    if (looked && looked.id === id && looked.revision === revision) return;
     this.looked.set(subject.id, { id, revision });
     this.draw();
   }
@@ -332,6 +342,7 @@ export class Desk {
       main && !main.format.raw && el('span', { class: 'chip warn' }, t('stage.rendered')),
       (main?.outcome?.flaws ?? []).map((flaw) => el('span', { class: `chip ${flaw === 'gaps' ? 'warn' : 'bad'}` }, word('flaw', flaw))),
       main?.outcome && main.outcome.filled > 0 && el('span', { class: 'chip warn' }, t('stage.filled', { count: main.outcome.filled })),
+      main?.missing ? el('span', { class: 'chip bad' }, t('stage.missing', { count: main.missing })) : null,
     );
     const waits = this.subject?.image && !main;
     fill(byId('stage-empty'), main ? null : [el('strong', {}, t(waits ? 'stage.loading' : 'stage.empty')), el('span', {}, t(waits ? 'stage.loading_more' : 'stage.empty_more'))]);
@@ -509,106 +520,9 @@ export class Desk {
     localStorage.setItem(LETTERS, on ? '1' : '0');
   }
 
-  /** @param {KeyboardEvent} event */
-  key(event) {
-    if (document.querySelector('dialog[open]') || event.isComposing) return;
-    const target = /** @type {HTMLElement} */ (event.target);
-    const typing = /^(TEXTAREA|SELECT)$/.test(target.tagName) || (target.tagName === 'INPUT' && /** @type {HTMLInputElement} */ (target).type !== 'range');
-    const onStage = target === this.stage.host || target === document.body;
-    if (event.key === 'Escape' && !typing) {
-      if (!this.pointer.giveUp() && this.called) this.run('current');
-      return;
-    }
-    const way = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] })[event.key];
-    if (way && onStage && !event.ctrlKey && !event.altKey) {
-      event.preventDefault();
-      this.stage.pan(way[0] * PAN, way[1] * PAN);
-      this.pointAtCentre();
-      return;
-    }
-    if (event.key === 'Enter' && target === this.stage.host && !event.ctrlKey) {
-      event.preventDefault();
-      if (this.stage.overlay.growing?.kind === 'polygon' && event.shiftKey) this.pointer.finish();
-      else this.pointer.clickCentre();
-      return;
-    }
-    const command = commandOf(event, { typing, letters: this.letters });
-    if (!command) return;
-    event.preventDefault();
-    this.run(command.id);
-  }
-
-  pointAtCentre() {
-    const { pane } = this.stage;
-    requestAnimationFrame(() => pane && this.windowBar.point(this.stage.pane, [pane.rect.x + pane.rect.width / 2, pane.rect.y + pane.rect.height / 2]));
-  }
-
   /** @param {string} id of a command */
   run(id) {
-    const { stage } = this;
-    const { window } = stage.tools;
-    const commands = /** @type {Record<string, () => void>} */ ({
-      zoom_in: () => stage.zoom(1.25),
-      zoom_out: () => stage.zoom(0.8),
-      fit: () => stage.fit(),
-      one: () => stage.oneToOne(),
-      rotate: () => stage.turn('rotate'),
-      mirror: () => stage.turn('mirror'),
-      views: () => stage.nextView(),
-      compare: () => this.toggleCompare(),
-      current: () => {
-        this.called = null;
-        this.chosen = null;
-        this.draw();
-      },
-      older: () => this.browse(1),
-      newer: () => this.browse(-1),
-      automatic: () => stage.automatic(),
-      narrower: () => stage.use('window', { ...window, width: window.width * 0.9 }),
-      wider: () => stage.use('window', { ...window, width: window.width / 0.9 }),
-      darker: () => stage.use('window', { ...window, centre: window.centre + window.width * 0.05 }),
-      brighter: () => stage.use('window', { ...window, centre: window.centre - window.width * 0.05 }),
-      seal: () => this.verdict.seal(),
-      undo: () => this.sealed() || this.change(undone(this.draft)),
-      redo: () => this.sealed() || this.change(redone(this.draft)),
-      note: () => document.getElementById('note')?.focus(),
-      next: () => this.next(),
-      hold: () => placeHold(this),
-      sound: () => {
-        this.sound.toggle();
-        this.draw();
-      },
-      stats: () => openStats(this, this.store.state?.stats ?? null),
-      theme: () => setTheme(theme() === 'dark' ? 'sunlight' : 'dark'),
-      language: () => setLanguage(language() === 'zh' ? 'en' : 'zh'),
-      lock: () => this.lock(),
-      help: () => openSheet(this),
-    });
-    if (id in commands) return commands[id]();
-    if (id.startsWith('preset_')) return void stage.use('preset', id.slice(7));
-    if (['hand', 'window', 'box', 'polygon', 'measure'].includes(id)) return stage.setMode(/** @type {any} */ (id));
-    if (['clear', 'alarm', 'unknown'].includes(id)) return this.verdict.choose(id);
-    const why = stage.use(id);
-    if (why) this.told(t(why));
-    return undefined;
-  }
-
-  /** Beside the image on the screen the newest other one, until another is chosen below. */
-  toggleCompare() {
-    this.comparing = this.stage.compared === null;
-    const others = [...this.store.pictures.values()].filter((picture) => picture !== this.stage.main);
-    this.stage.compare(this.comparing ? others.at(-1) ?? null : null);
-    if (this.comparing) this.told(t(others.length > 0 ? 'stage.choose_compared' : 'stage.nothing_to_compare'));
-    this.comparing &&= others.length > 0;
-    this.draw();
-  }
-
-  /** @param {number} by 1 is older */
-  browse(by) {
-    const all = [...this.store.pictures.values()].sort((one, other) => String(other.made).localeCompare(String(one.made)));
-    const at = all.findIndex((picture) => picture === this.stage.main);
-    const next = all[at + by];
-    if (next) this.recall(next.id);
+    return this.actions.run(id);
   }
 }
 

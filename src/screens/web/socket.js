@@ -13,7 +13,7 @@ export function backOff(attempt, dice) {
 export class Connection {
   /**
    * @param {string} url
-   * @param {{message: (data: string | ArrayBuffer, at: number) => void, live: (live: boolean) => void, refused: (code: number) => void}} hooks
+   * @param {{message: (data: string | ArrayBuffer, at: number) => void, live: (live: boolean) => void, refused: (code: number) => void, misunderstood: () => void}} hooks
    */
   constructor(url, hooks) {
     this.url = url;
@@ -51,6 +51,7 @@ export class Connection {
       if (this.socket !== socket) return;
       this.socket = null;
       this.set(false);
+      if (code === 1008) this.hooks.misunderstood();
       if (!opened || code > 4000) this.hooks.refused(code); // the session may be over or locked: somebody has to ask
       this.retry(backOff(this.attempt, Math.random()));
       this.attempt += 1;

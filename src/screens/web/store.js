@@ -65,6 +65,7 @@ export class Store extends EventTarget {
       case 'image.end': {
         const picture = this.pictures.get(message.image);
         picture?.end(message.outcome);
+        if (picture) picture.missing = message.missing ?? 0;
         return picture && this.tell('end', picture);
       }
       case 'gone': {

@@ -3,8 +3,8 @@
 import { AIR } from './window.js';
 import { CHUNK } from './picture.js';
 import { BLOCK } from './means.js';
+import { CLASS_FRAGMENT, CLASS_VERTEX, palette } from './material.js';
 import { FRAGMENT, VERTEX } from './shaders.js';
-import { MATERIAL } from './material.js';
 import { MARGIN, Tiles } from './tiles.js';
 import { allowed } from './tools.js';
 import { aspectOf, matrix, toScreen } from './place.js';
@@ -37,6 +37,17 @@ export class Renderer {
     this.materials = null;
     this.lost = false;
     this.drawn = '';
+    /** @type {Record<string, WebGLUniformLocation | null>} */
+    this.at = {};
+    /** @type {WebGLTexture | null} */
+    this.table = null;
+    this.widest = 0;
+    /** @type {WebGLFramebuffer | null} */
+    this.buffer = null;
+    /** @type {Program} */
+    this.drawing = /** @type {any} */ (null);
+    /** @type {Program} */
+    this.classing = /** @type {any} */ (null);
     canvas.addEventListener('webglcontextlost', (event) => {
       event.preventDefault();
       this.lost = true;
@@ -46,27 +57,15 @@ export class Renderer {
 
   begin() {
     const { gl } = this;
-    const program = gl.createProgram();
-    for (const [kind, text] of /** @type {const} */ ([[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT.replace('/*MATERIAL*/', MATERIAL)]])) {
-      const shader = /** @type {WebGLShader} */ (gl.createShader(kind));
-      gl.shaderSource(shader, text);
-      gl.compileShader(shader);
-      gl.attachShader(program, shader);
-    }
-    gl.linkProgram(program);
-    if (!gl.getProgramParameter(program, gl.LINK_STATUS)) {
-      const shaders = gl.getAttachedShaders(program) ?? [];
-      throw new Error(shaders.map((shader) => gl.getShaderInfoLog(shader)).join(' ') || gl.getProgramInfoLog(program) || 'link');
-    }
-    gl.useProgram(program);
-    /** @type {Record<string, WebGLUniformLocation | null>} */
-    this.at = {};
-    const count = gl.getProgramParameter(program, gl.ACTIVE_UNIFORMS);
-    for (let index = 0; index < count; index += 1) {
-      const { name } = /** @type {WebGLActiveInfo} */ (gl.getActiveUniform(program, index));
-      this.at[name] = gl.getUniformLocation(program, name);
-    }
-    ['u_samples', 'u_states', 'u_means', 'u_materials'].forEach((name, unit) => gl.uniform1i(this.at[name], unit));
+    this.drawing = build(gl, VERTEX, FRAGMENT);
+    this.classing = build(gl, CLASS_VERTEX, CLASS_FRAGMENT);
+    gl.useProgram(this.classing.program);
+    gl.uniform1i(this.classing.at.u_samples, 0);
+    gl.uniform1i(this.classing.at.u_materials, 3);
+    gl.useProgram(this.drawing.program);
+    this.at = this.drawing.at;
+    ['u_samples', 'u_states', 'u_means', 'u_classes'].forEach((name, unit) => gl.uniform1i(this.at[name], unit === 3 ? 4 : unit));
+    this.buffer = gl.createFramebuffer();
     gl.uniform1f(this.at.u_air, AIR);
     gl.uniform1i(this.at.u_block, BLOCK);
     gl.bindVertexArray(gl.createVertexArray());
@@ -94,6 +93,8 @@ export class Renderer {
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, width, height, 0, gl.RGBA, gl.UNSIGNED_BYTE, data);
     for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, name, gl.NEAREST);
     gl.activeTexture(gl.TEXTURE0);
+    gl.uniform3fv(this.at['u_palette[0]'], palette(this.materials));
+    for (const shelf of this.shelves.values()) for (const tiles of shelf) tiles.forgetClasses();
     this.drawn = '';
   }
 
@@ -185,7 +186,7 @@ export class Renderer {
     const port = { x: Math.round(rect.x * ratio), y: Math.round(rect.y * ratio), width: Math.round(rect.width * ratio), height: Math.round(rect.height * ratio) };
     gl.viewport(port.x, canvas.height - port.y - port.height, port.width, port.height);
     this.settings(pane, aspect, ratio);
-    for (const tile of this.shelf(picture)[pane.view].tiles) this.tile(pane, tile, aspect);
+    for (const tile of this.shelf(picture)[pane.view].tiles) this.tile(pane, tile);
   }
 
   /** @param {Pane} pane @param {number} aspect @param {number} ratio */
@@ -198,6 +199,7 @@ export class Renderer {
     gl.uniformMatrix3x2fv(at.u_screen, false, [a * across, c * up, b * across, d * up, -(a * x + b * y) * across, -(c * x + d * y) * up]);
     gl.uniform2f(at.u_step, 1 / (place.zoom * aspect * ratio), 1 / (place.zoom * ratio));
     gl.uniform1i(at.u_energies, picture.format.energies);
+    gl.uniform1i(at.u_raw, picture.format.raw ? 1 : 0);
     gl.uniform1i(at.u_smooth, tools.smooth ? 1 : 0);
     gl.uniform1i(at.u_energy, ENERGY[tools.energy]);
     gl.uniform1i(at.u_scheme, tools.scheme === 'material' && !this.materials ? 0 : SCHEME[tools.scheme]);
@@ -208,13 +210,19 @@ export class Renderer {
     gl.uniform2f(at.u_window, tools.window.centre, tools.window.width);
   }
 
-  /** @param {Pane} pane @param {import('./tiles.js').Tile} tile @param {number} aspect */
-  tile({ picture, view, tools }, tile, aspect) {
+  /** @param {Pane} pane @param {import('./tiles.js').Tile} tile */
+  tile({ picture, view, tools: wanted }, tile) {
     const { gl, at } = this;
     const core = tile.first + MARGIN;
     const lines = Math.min(CHUNK, picture.views[view].lines - core);
     if (lines <= 0) return;
     const rows = Math.min(picture.views[view].lines, tile.first + CHUNK + 2 * MARGIN) - tile.first;
+    const tools = allowed(wanted, picture.format);
+    if (tools.scheme === 'material' && this.materials) {
+      const classes = this.shelf(picture)[view].classesOf(tile, (of, into, stale) => this.classify(of, into, stale, [Math.max(0, -of.first), rows - 1]));
+      gl.activeTexture(gl.TEXTURE4);
+      gl.bindTexture(gl.TEXTURE_2D, classes);
+    }
     if (tools.contrast > 0) {
       gl.activeTexture(gl.TEXTURE2);
       const { origin, size } = this.shelf(picture)[view].meansOf(tile);
@@ -229,6 +237,30 @@ export class Renderer {
     gl.uniform2i(at.u_size, rows, tile.elements);
     gl.uniform4f(at.u_core, core, tile.element, lines, tile.elements);
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
+  }
+
+  /**
+   * Computes the classes of some rows of a tile.
+   * @param {import('./tiles.js').Tile} tile @param {WebGLTexture} into @param {[number, number]} stale
+   * @param {number[]} there  first and last row with a line
+   */
+  classify(tile, into, [from, to], there) {
+    const { gl, classing, drawing } = this;
+    const [port, scissor] = [gl.getParameter(gl.VIEWPORT), gl.getParameter(gl.SCISSOR_BOX)];
+    gl.activeTexture(gl.TEXTURE0);
+    gl.bindTexture(gl.TEXTURE_2D, tile.samples);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.buffer);
+    gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, into, 0);
+    gl.useProgram(classing.program);
+    gl.uniform2i(classing.at.u_rows, there[0], there[1]);
+    gl.uniform1i(classing.at.u_elements, tile.elements);
+    gl.viewport(0, from, tile.elements, to - from);
+    gl.scissor(0, from, tile.elements, to - from);
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    gl.useProgram(drawing.program);
+    gl.viewport(port[0], port[1], port[2], port[3]);
+    gl.scissor(scissor[0], scissor[1], scissor[2], scissor[3]);
   }
 
   /**
@@ -256,6 +288,32 @@ export class Renderer {
     gl.deleteFramebuffer(buffer);
     return pair;
   }
+}
+
+/** @typedef {{program: WebGLProgram, at: Record<string, WebGLUniformLocation | null>}} Program */
+
+/** @param {WebGL2RenderingContext} gl @param {string} vertex @param {string} fragment @returns {Program} */
+function build(gl, vertex, fragment) {
+  const program = gl.createProgram();
+  for (const [kind, text] of /** @type {const} */ ([[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]])) {
+    const shader = /** @type {WebGLShader} */ (gl.createShader(kind));
+    gl.shaderSource(shader, text);
+    gl.compileShader(shader);
+    gl.attachShader(program, shader);
+  }
+  gl.linkProgram(program);
+  if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
+    const shaders = gl.getAttachedShaders(program) ?? [];
+    throw new Error(shaders.map((shader) => gl.getShaderInfoLog(shader)).join(' ') || gl.getProgramInfoLog(program) || 'link');
+  }
+  /** @type {Program['at']} */
+  const at = {};
+  const count = gl.getProgramParameter(program, gl.ACTIVE_UNIFORMS) ?? 0;
+  for (let index = 0; index < count; index += 1) {
+    const { name } = /** @type {WebGLActiveInfo} */ (gl.getActiveUniform(program, index));
+    at[name] = gl.getUniformLocation(program, name);
+  }
+  return { program, at };
 }
 
 /**

@@ -124,6 +124,7 @@ export class Picture {
     /** @type {Outcome | null} */
     this.outcome = null;
     this.gone = false; // the daemon has let go of it; what is here stays
+    this.missing = 0; // lines that the daemon never had
     this.recalled = false; // somebody asked for it
     this.views = Array.from({ length: format.views }, () => new View(format.pixels * format.energies));
   }

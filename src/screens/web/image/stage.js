@@ -4,10 +4,12 @@ import { Renderer } from './gl.js';
 import { Overlay } from './overlay.js';
 import { PLAIN, stepped, whyNot } from './tools.js';
 import { aspectOf, atFirst, fitted, followed, mirrored, panned, toImage, turnedRight, zoomed } from './place.js';
-import { automatic } from './window.js';
+import { automatic, grey } from './window.js';
 import { Timings } from './timings.js';
 
 const GAP = 2;
+const FIT = /** @type {const} */ ('fit');
+const FOLLOW = /** @type {const} */ ('follow');
 
 /**
  * @typedef {import('./gl.js').Pane & {slot: 'main' | 'compare'}} StagePane
@@ -139,7 +141,7 @@ export class Stage extends EventTarget {
   /** @param {string} slot @param {import('./picture.js').Picture} picture @param {number} view @param {Size} size */
   placed(slot, picture, view, size) {
     const key = `${slot}:${picture.id}:${view}`;
-    const before = this.places.get(key) ?? { ...atFirst(), ...this.orientation, mode: /** @type {const} */ (picture.outcome ? 'fit' : 'follow') };
+    const before = this.places.get(key) ?? { ...atFirst(), ...this.orientation, mode: picture.outcome ? FIT : FOLLOW };
     const extent = extentOf(picture);
     let place = before;
     if (before.mode === 'fit') place = fitted(before, extent, size);
@@ -169,6 +171,7 @@ export class Stage extends EventTarget {
   /** @param {StagePane} pane @param {import('./place.js').Place} place */
   move(pane, place) {
     this.places.set(`${pane.slot}:${pane.picture.id}:${pane.view}`, place);
+    pane.place = place; // a second step may come before the next frame
     this.redraw('tool');
   }
 
@@ -241,7 +244,7 @@ export class Stage extends EventTarget {
       for (let line = left; line < right; line += every) {
         for (let element = top; element < bottom; element += every) {
           const pair = picture.sample(view, line, element);
-          if (pair) yield high ? /** @type {number} */ (pair.high) : pair.low;
+          if (pair) yield grey(high ? /** @type {number} */ (pair.high) : pair.low, picture.format.raw);
         }
       }
     })();

@@ -2,6 +2,7 @@
 // lines for the filters. A row of a texture is a line as it came, so that lines go up as they are, many at once.
 
 import { CHUNK } from './picture.js';
+import { REACH } from './material.js';
 import { BLOCK, BlockMeans } from './means.js';
 
 /** Lines of its neighbours that a tile has: what a filter or the mean of a shrunk picture reaches. */
@@ -17,6 +18,8 @@ const BLOCKS = CHUNK / BLOCK + 2;
  * @property {WebGLTexture} samples
  * @property {WebGLTexture} states
  * @property {WebGLTexture | null} means
+ * @property {WebGLTexture | null} classes
+ * @property {[number, number] | null} stale  rows whose classes are to be computed
  */
 
 export class Tiles {
@@ -65,11 +68,13 @@ export class Tiles {
   make(first, element, elements) {
     const { gl } = this;
     const samples = texture(gl, gl.R16UI, elements * this.format.energies, ROWS);
-    return { first, element, elements, samples, states: texture(gl, gl.R8UI, 1, ROWS), means: null };
+    return { first, element, elements, samples, states: texture(gl, gl.R8UI, 1, ROWS), means: null, classes: null, stale: null };
   }
 
   /** @param {Tile} tile @param {number} from @param {number} to */
   write(tile, from, to) {
+    const rows = [Math.max(0, from - REACH - tile.first), Math.min(ROWS, to + REACH - tile.first)];
+    tile.stale = tile.stale ? [Math.min(tile.stale[0], rows[0]), Math.max(tile.stale[1], rows[1])] : [rows[0], rows[1]];
     let line = from;
     while (line < to) {
       const number = Math.floor(line / CHUNK);
@@ -120,9 +125,25 @@ export class Tiles {
     return { origin: [from, Math.floor(tile.element / BLOCK)], size: [to - from, wide] };
   }
 
+  /**
+   * The classes of a tile's samples, brought up to date.
+   * @param {Tile} tile @param {(tile: Tile, into: WebGLTexture, rows: [number, number]) => void} compute
+   */
+  classesOf(tile, compute) {
+    tile.classes ??= texture(this.gl, this.gl.R8UI, tile.elements, ROWS);
+    if (tile.stale) compute(tile, tile.classes, tile.stale);
+    tile.stale = null;
+    return tile.classes;
+  }
+
+  /** The table is another one. */
+  forgetClasses() {
+    for (const tile of this.tiles) tile.stale = [0, ROWS];
+  }
+
   free() {
     for (const tile of this.tiles) {
-      for (const texture of [tile.samples, tile.states, tile.means]) this.gl.deleteTexture(texture);
+      for (const texture of [tile.samples, tile.states, tile.means, tile.classes]) this.gl.deleteTexture(texture);
     }
     this.tiles = [];
   }

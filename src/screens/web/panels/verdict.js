@@ -13,6 +13,8 @@ export class VerdictPanel {
     this.place = place;
     this.desk = desk;
     this.sending = false;
+    /** The controls of the open view, once made. @type {ReturnType<VerdictPanel['makeOpen']> | null} */
+    this.parts = null;
     /** What the sealed view shows. */
     this.sealedKey = '';
     /** @type {{inspection: string, message: string, code: string} | null} */

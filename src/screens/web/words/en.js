@@ -74,7 +74,7 @@ export const en = {
   'tool.help': 'Shortcuts',
 
   'about.stop': 'Stops the belt or the arm at once; only a person at the machine starts it again',
-  'about.preset_full': 'The whole range of transmission',
+  'about.preset_full': 'The whole range',
   'about.preset_light': 'What lets most of the beam through',
   'about.preset_dense': 'What lets little of the beam through',
   'about.preset_very_dense': 'What lets hardly any of the beam through',
@@ -328,6 +328,7 @@ export const en = {
   'stage.single': 'Single energy',
   'stage.rendered': 'Rendered image',
   'stage.filled': '{count} lines filled',
+  'stage.missing': '{count} lines are missing',
   'stage.empty': 'Waiting for an image',
   'stage.empty_more': 'It grows line by line as a subject goes through the beam.',
   'stage.loading': 'Fetching the image',

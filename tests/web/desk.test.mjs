@@ -41,7 +41,7 @@ test('an address takes nobody anywhere but to a desk', () => {
 
 test('each step of a joint examination offers what comes next and nothing else', () => {
   const holds = [{ agency: 'customs', reasons: ['alarm'] }];
-  const at = (examination, more = {}) => offered({ step: 'held', holds, desks: [], handed_over: [], examination, ...more }, 'customs');
+  const at = (examination, more = {}) => offered({ step: 'held', holds, desks: [], examination, ...more }, 'customs');
   const me = { agency: 'customs', found: null, closed: false };
   assert.deepEqual(at(null), ['begin']);
   assert.deepEqual(at({ stage: 'called', called: ['customs', 'ciq'], missing: ['customs', 'ciq'], parties: [] }), ['begin', 'arrive']);
@@ -54,7 +54,9 @@ test('each step of a joint examination offers what comes next and nothing else',
   const nothing = { ...me, found: 'nothing', closed: true };
   assert.deepEqual(at({ stage: 'ended', called: ['customs'], missing: [], parties: [nothing] }), ['disposition']);
   assert.deepEqual(at(null, { holds: [] }), [], 'who neither holds nor doubts calls nobody');
-  assert.deepEqual(at(null, { holds: [], handed_over: [{ from: 'ciq', to: 'customs', accepted: false }] }), ['accept:ciq']);
+  const handed = { stage: 'ended', called: ['ciq'], missing: [], parties: [], handed_over: [{ from: 'ciq', to: 'customs', found: 'food', accepted: false }] };
+  assert.deepEqual(at(handed, { holds: [] }), ['accept:ciq']);
+  assert.deepEqual(at({ ...handed, handed_over: [{ ...handed.handed_over[0], accepted: true }] }, { holds: [] }), ['disposition']);
 });
 
 test('time grows urgent towards its end', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PLAIN, allowed, stepped, whyNot } from '../../src/screens/web/image/tools.js';
-import { PRESETS, automatic, bounded, brightness, dragged } from '../../src/screens/web/image/window.js';
+import { AIR, PRESETS, automatic, bounded, brightness, dragged, grey } from '../../src/screens/web/image/window.js';
 import { cell, classOf } from '../../src/screens/web/image/material.js';
 import { Picture } from '../../src/screens/web/image/picture.js';
 
@@ -47,7 +47,16 @@ test('a window takes its lower edge to black and its upper one to white', () => 
   const window = { centre: 0.5, width: 0.2 };
   assert.deepEqual([0.3, 0.4, 0.5, 0.6, 0.9].map((part) => Number(brightness(window, part).toFixed(6))), [0, 0, 0.5, 1, 1]);
   assert.deepEqual(bounded({ centre: -1, width: 0 }), { centre: 0, width: 0.005 });
-  assert.equal(brightness(PRESETS.full, 1) > 0.9, true, 'air is light');
+  assert.equal(brightness(PRESETS.full, grey(AIR, true)), 1, 'air is white');
+});
+
+test('grey goes with the absorption as in files, and a rendered picture keeps its own', () => {
+  const depth = (d) => AIR * Math.exp(-d);
+  assert.equal(grey(AIR * 1.05, true), 1, 'noise above air');
+  assert.equal(grey(0, true), 0);
+  assert.ok(Math.abs(grey(depth(1.5), true) - (1 - 0.25 ** 0.7)) < 1e-9);
+  assert.ok(Math.abs(grey(depth(3), true) - (1 - 0.5 ** 0.7)) < 1e-9);
+  assert.equal(grey(AIR / 4, false), 0.25);
 });
 
 test('a drag to the right widens and a drag up brightens, and back is where it began', () => {
@@ -59,8 +68,8 @@ test('a drag to the right widens and a drag up brightens, and back is where it b
 });
 
 test('the automatic window lies between the darkest and the brightest that are not strays', () => {
-  const samples = [...Array(5000).fill(12000), ...Array(5000).fill(30000), 0, 65535];
-  const { centre, width } = automatic(samples);
+  const values = [...Array(5000).fill(0.2), ...Array(5000).fill(0.5), 0, 1.2];
+  const { centre, width } = automatic(values);
   assert.ok(Math.abs(centre - 0.35) < 0.01 && Math.abs(width - 0.3) < 0.01, `${centre} ${width}`);
   assert.equal(automatic([1, 2, 3]), null);
 });

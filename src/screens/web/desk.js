@@ -188,6 +188,8 @@ export class Desk {
     stage.show(this.called || !subject || busy || !store.newest || store.newest.outcome ? shown : store.newest);
     const sealed = this.sealed();
     const mine = subject && stage.main && (subject.images ?? []).includes(stage.main.id);
+    const shared = (subject?.examination?.regions ?? []).filter((/** @type {any} */ one) => one.agency !== store.agency && (!one.image || one.image.id === stage.main?.id));
+    stage.overlay.shared = mine ? shared.map((/** @type {any} */ one) => ({ name: store.agencyName(one.agency), regions: one.regions })) : [];
     stage.overlay.marks = mine ? { regions: sealed ? sealed.regions ?? [] : this.draft.said.regions, sealed: Boolean(sealed) } : { regions: [], sealed: true };
   }
 

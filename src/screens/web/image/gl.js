@@ -4,7 +4,6 @@ import { AIR } from './window.js';
 import { CHUNK } from './picture.js';
 import { BLOCK } from './means.js';
 import { FRAGMENT, VERTEX } from './shaders.js';
-import { MATERIAL } from './material.js';
 import { MARGIN, Tiles } from './tiles.js';
 import { allowed } from './tools.js';
 import { aspectOf, matrix, toScreen } from './place.js';
@@ -47,7 +46,7 @@ export class Renderer {
   begin() {
     const { gl } = this;
     const program = gl.createProgram();
-    for (const [kind, text] of /** @type {const} */ ([[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT.replace('/*MATERIAL*/', MATERIAL)]])) {
+    for (const [kind, text] of /** @type {const} */ ([[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]])) {
       const shader = /** @type {WebGLShader} */ (gl.createShader(kind));
       gl.shaderSource(shader, text);
       gl.compileShader(shader);
@@ -198,6 +197,7 @@ export class Renderer {
     gl.uniformMatrix3x2fv(at.u_screen, false, [a * across, c * up, b * across, d * up, -(a * x + b * y) * across, -(c * x + d * y) * up]);
     gl.uniform2f(at.u_step, 1 / (place.zoom * aspect * ratio), 1 / (place.zoom * ratio));
     gl.uniform1i(at.u_energies, picture.format.energies);
+    gl.uniform1i(at.u_raw, picture.format.raw ? 1 : 0);
     gl.uniform1i(at.u_smooth, tools.smooth ? 1 : 0);
     gl.uniform1i(at.u_energy, ENERGY[tools.energy]);
     gl.uniform1i(at.u_scheme, tools.scheme === 'material' && !this.materials ? 0 : SCHEME[tools.scheme]);

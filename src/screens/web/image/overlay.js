@@ -12,6 +12,8 @@ export class Overlay {
     this.stage = stage;
     /** Marks of the picture on the left. @type {{regions: import('../draft.js').Region[], sealed: boolean}} */
     this.marks = { regions: [], sealed: false };
+    /** What other desks had marked, shared from a joint examination on. @type {{name: string, regions: import('../draft.js').Region[]}[]} */
+    this.shared = [];
     this.chosen = -1;
     /** What is being drawn: corners in picture coordinates. @type {{pane: {slot: string, view: number}, kind: string, points: number[][]} | null} */
     this.growing = null;
@@ -42,6 +44,7 @@ export class Overlay {
       svg('clipPath', { id: clip }, svg('rect', { x, y, width, height })),
       svg('g', { 'clip-path': `url(#${clip})` },
         this.lost(pane),
+        slot === 'main' && this.foreign(pane),
         slot === 'main' && this.regions(pane),
         this.growing && this.growing.pane.slot === slot && this.growing.pane.view === view && this.shape(pane, this.growing),
         this.measure && this.measure.slot === slot && this.measure.picture === picture.id && this.measure.view === view && this.length(pane, this.measure.from, this.measure.to),
@@ -98,6 +101,15 @@ export class Overlay {
         text(place[0], place[1], `${at + 1} ${word('category', region.category)}`, `mark-name${state}`),
       ];
     });
+  }
+
+  /** @param {import('./stage.js').StagePane} pane */
+  foreign(pane) {
+    return this.shared.flatMap(({ name, regions }) => regions.filter((region) => region.view === pane.view).flatMap((region) => {
+      const points = this.points(pane, corners(region));
+      const [x, y] = this.at(pane, corners(region)[0]);
+      return [svg('polygon', { points, class: 'mark-under' }), svg('polygon', { points, class: 'mark shared' }), text(x + 4, y + 16, `${name} ${word('category', region.category)}`, 'mark-name shared')];
+    }));
   }
 
   /** @param {import('./stage.js').StagePane} pane @param {{kind: string, points: number[][]}} growing */

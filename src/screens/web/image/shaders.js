@@ -1,3 +1,6 @@
+import { GREY } from './window.js';
+import { MATERIAL } from './material.js';
+
 // One program draws everything: a tile of lines as a rectangle, its samples windowed, filtered and coloured per pixel of
 // the screen. The samples themselves are never changed.
 
@@ -26,6 +29,7 @@ uniform ivec2 u_means_size;
 uniform int u_energies;
 uniform int u_block;
 uniform vec2 u_step;           // lines and elements to a pixel of the screen
+uniform bool u_raw;
 uniform bool u_smooth;
 uniform int u_energy;          // 0 both, 1 low, 2 high
 uniform int u_scheme;          // 0 grey, 1 material, 2 hot, 3 rainbow
@@ -71,7 +75,7 @@ vec2 read(vec2 point) {
 }
 
 float pick(vec2 pair) {
-  return u_energy == 0 ? 0.5 * (pair.x + pair.y) : u_energy == 1 ? pair.x : pair.y;
+  return u_energy == 0 ? sqrt(pair.x * pair.y) : u_energy == 1 ? pair.x : pair.y; // the mean of both absorptions
 }
 
 vec2 mean_at(ivec2 block) {
@@ -98,11 +102,14 @@ float local_contrast(float value, vec2 point) {
   return exp(around * (1.0 - 0.5 * u_contrast) + (mine - around) * (1.0 + u_contrast));
 }
 
-float edged(float value, vec2 point) {
+float grey(float part) { return u_raw ? ${GREY} : part; }
+
+// How much a grey value differs from its four neighbours'.
+float edge(float value, vec2 point) {
   vec2 reach = max(u_step, vec2(1.0));
-  float around = pick(read(point + vec2(reach.x, 0.0))) + pick(read(point - vec2(reach.x, 0.0)))
-    + pick(read(point + vec2(0.0, reach.y))) + pick(read(point - vec2(0.0, reach.y)));
-  return value + u_edge * (value - 0.25 * around);
+  float around = grey(pick(read(point + vec2(reach.x, 0.0)))) + grey(pick(read(point - vec2(reach.x, 0.0))))
+    + grey(pick(read(point + vec2(0.0, reach.y)))) + grey(pick(read(point - vec2(0.0, reach.y))));
+  return grey(value) - 0.25 * around;
 }
 
 vec3 hot(float v) { return clamp(vec3(3.0 * v, 3.0 * v - 1.0, 3.0 * v - 2.0), 0.0, 1.0); }
@@ -113,7 +120,7 @@ vec3 rainbow(float v) {
 }
 
 vec4 class_of(ivec2 place) {
-  /*MATERIAL*/
+  ${MATERIAL}
 }
 
 // The class gives the hue, the transmission how light it is. Classes that are left out stay as a pale shadow.
@@ -132,9 +139,9 @@ void main() {
   if (texelFetch(u_states, ivec2(0, line), 0).r == 0u) discard;
   vec2 pair = read(v_point);
   float value = pick(pair);
-  if (u_contrast > 0.0) value = local_contrast(value, v_point);
-  if (u_edge > 0.0) value = edged(value, v_point);
-  float v = clamp((value - u_window.x) / u_window.y + 0.5, 0.0, 1.0);
+  float shown = grey(u_contrast > 0.0 ? local_contrast(value, v_point) : value);
+  if (u_edge > 0.0) shown += u_edge * edge(value, v_point);
+  float v = clamp((shown - u_window.x) / u_window.y + 0.5, 0.0, 1.0);
   if (u_invert) v = 1.0 - v;
   vec3 rgb = vec3(v);
   if (u_scheme == 1) rgb = material(v);

@@ -4,7 +4,7 @@ import { Renderer } from './gl.js';
 import { Overlay } from './overlay.js';
 import { PLAIN, stepped, whyNot } from './tools.js';
 import { aspectOf, atFirst, fitted, followed, mirrored, panned, toImage, turnedRight, zoomed } from './place.js';
-import { automatic } from './window.js';
+import { automatic, grey } from './window.js';
 import { Timings } from './timings.js';
 
 const GAP = 2;
@@ -169,6 +169,7 @@ export class Stage extends EventTarget {
   /** @param {StagePane} pane @param {import('./place.js').Place} place */
   move(pane, place) {
     this.places.set(`${pane.slot}:${pane.picture.id}:${pane.view}`, place);
+    pane.place = place; // a second step may come before the next frame
     this.redraw('tool');
   }
 
@@ -241,7 +242,7 @@ export class Stage extends EventTarget {
       for (let line = left; line < right; line += every) {
         for (let element = top; element < bottom; element += every) {
           const pair = picture.sample(view, line, element);
-          if (pair) yield high ? /** @type {number} */ (pair.high) : pair.low;
+          if (pair) yield grey(high ? /** @type {number} */ (pair.high) : pair.low, picture.format.raw);
         }
       }
     })();

@@ -35,8 +35,8 @@ export const PLAIN = Object.freeze({
 /** Low penetration looks at what hardly stops the soft beam, high at what stops nearly all of the hard one. */
 const PENETRATION = {
   normal: { energy: 'both', window: PRESETS.full },
-  low: { energy: 'low', window: { centre: 0.72, width: 0.64 } },
-  high: { energy: 'high', window: { centre: 0.14, width: 0.28 } },
+  low: { energy: 'low', window: { centre: 0.8, width: 0.4 } },
+  high: { energy: 'high', window: { centre: 0.28, width: 0.5 } },
 };
 
 /**

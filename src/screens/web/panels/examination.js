@@ -18,7 +18,8 @@ export const DISPOSITIONS = ['release_to_owner', 'detain', 'return', 'quarantine
  * @param {any} subject @param {string} agency @returns {string[]}
  */
 export function offered(subject, agency) {
-  const { examination = null, holds = [], desks = [], handed_over: handed = [] } = subject;
+  const { examination = null, holds = [], desks = [] } = subject;
+  const handed = examination?.handed_over ?? [];
   const holding = holds.some((/** @type {any} */ hold) => hold.agency === agency);
   const doubting = desks.some((/** @type {any} */ desk) => desk.agency === agency && ['alarm', 'unknown'].includes(desk.standing));
   const part = examination?.parties?.find((/** @type {any} */ party) => party.agency === agency);
@@ -43,8 +44,9 @@ export function drawExamination(place, desk) {
   const { subject, store } = desk;
   if (!subject) return fill(place);
   const offers = offered(subject, store.agency);
-  const { examination = null, dispositions = [], handed_over: handed = [] } = subject;
-  if (!examination && offers.length === 0 && handed.length === 0) return fill(place);
+  const { examination = null } = subject;
+  if (!examination && offers.length === 0) return fill(place);
+  const { dispositions = [], handed_over: handed = [] } = examination ?? {};
   const name = (/** @type {string} */ agency) => store.agencyName(agency);
   const parties = examination?.parties ?? [];
   const missing = examination?.missing ?? [];
@@ -107,7 +109,7 @@ const ACTS = {
   close: (desk) => void done(desk, { title: t('examination.close') }, () => ({ verb: 'examination_close' })),
   disposition(desk) {
     const options = DISPOSITIONS.map((value) => ({ value, label: word('disposition', value) }));
-    const mine = (desk.subject?.dispositions ?? []).filter((/** @type {any} */ one) => one.agency === desk.store.agency);
+    const mine = (desk.subject?.examination?.dispositions ?? []).filter((/** @type {any} */ one) => one.agency === desk.store.agency);
     const wrong = [{ value: '', label: t('examination.nothing_wrong') }, ...mine.map((/** @type {any} */ one) => ({ value: one.disposition, label: word('disposition', one.disposition) }))];
     const fields = [
       { name: 'disposition', label: t('examination.disposition'), kind: /** @type {const} */ ('select'), options },

@@ -42,6 +42,7 @@ export function drawMarks(place, desk) {
           : el('button', { id: `mark-delete-${at}`, 'aria-label': t('marks.delete', { name }), onclick: () => desk.change(unmarked(desk.draft, at)) }, '✕'),
       );
     })),
+    stage.overlay.shared.map(({ name, regions: theirs }) => el('p', { class: 'dim' }, `${t('marks.shared', { agency: name })}: ${theirs.map((region) => word('category', region.category)).join(t('list.comma'))}`)),
   );
 }
 

@@ -17,7 +17,7 @@ const DO = {
 };
 
 /** Said elsewhere on the page, or part of it. */
-const ELSEWHERE = ['judge', 'lift_hold'];
+const ELSEWHERE = ['judge', 'lift_hold', 'examination_begin', 'examination_arrive', 'examination_open', 'examination_finding', 'examination_close', 'disposition', 'hand_over', 'accept'];
 
 /** @param {HTMLElement} place @param {Desk} desk */
 export function drawNext(place, desk) {

@@ -1,7 +1,7 @@
 // The last images, to look at again or beside the one on the screen.
 
 import { el, fill } from '../dom.js';
-import { AIR } from '../image/window.js';
+import { grey } from '../image/window.js';
 import { t, timeOfDay } from '../words.js';
 
 /** @typedef {import('../desk.js').Desk} Desk */
@@ -31,9 +31,8 @@ export function drawRecall(place, desk) {
       return el('button', {
         id: `image-${id}`,
         'aria-pressed': String(picture !== null && (picture === stage.main || picture === stage.compared)),
-        'aria-label': t('recall.show', { number: number ?? '', time: words[0] }),
         onclick: () => desk.recall(id),
-      }, picture && thumbnail(picture), el('span', { class: 'about' }, el('b', {}, desk.subjectOf(id)?.identity ?? t('recall.number', { number: number && number < 2 ** 31 ? number : '' })), el('span', { class: 'mono dim' }, words[0]), el('span', { class: 'dim' }, words[1])));
+      }, picture && thumbnail(picture), el('span', { class: 'about' }, el('span', { class: 'unseen' }, t('recall.show')), el('b', {}, desk.subjectOf(id)?.identity ?? t('recall.number', { number: number && number < 2 ** 31 ? number : '' })), el('span', { class: 'mono dim' }, words[0]), el('span', { class: 'dim' }, words[1])));
     })),
   );
 }
@@ -66,8 +65,8 @@ function paint(canvas, picture) {
   for (let x = 0; x < wide; x += 1) {
     const line = view.line(Math.floor(x / scale));
     for (let y = 0; y < high; y += 1) {
-      const part = line ? line[Math.min(picture.format.pixels - 1, Math.floor(y / scale))] / AIR : 1;
-      pixels.data.set([part * 255, part * 255, part * 255, 255], (y * wide + x) * 4);
+      const shade = 255 * (line ? grey(line[Math.min(picture.format.pixels - 1, Math.floor(y / scale))], picture.format.raw) : 1);
+      pixels.data.set([shade, shade, shade, 255], (y * wide + x) * 4);
     }
   }
   context.clearRect(0, 0, WIDE, HIGH);

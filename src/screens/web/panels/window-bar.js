@@ -1,7 +1,7 @@
 // Window and level in numbers, presets, and what is under the pointer.
 
 import { el, fill } from '../dom.js';
-import { PRESETS, TOP, WIDTH_MIN } from '../image/window.js';
+import { AIR, PRESETS, WIDTH_MIN } from '../image/window.js';
 import { classOf } from '../image/material.js';
 import { language, t, word } from '../words.js';
 
@@ -23,7 +23,7 @@ export class WindowBar {
       slider.addEventListener('input', () => stage.use('window', change(Number(slider.value))));
       return slider;
     };
-    this.level = slide('level', Math.round(TOP * 100), (value) => ({ ...stage.tools.window, centre: value / 100 }));
+    this.level = slide('level', 100, (value) => ({ ...stage.tools.window, centre: value / 100 }));
     this.width = slide('width', STEPS, (value) => ({ ...stage.tools.window, width: toWidth(value) }));
     this.presets = el('div', { class: 'presets' });
     this.labels = [el('span'), el('span')];
@@ -69,7 +69,7 @@ export class WindowBar {
     const pair = pane.picture.sample(pane.view, line, element);
     if (!pair) return fill(this.readout);
     const { format } = pane.picture;
-    const value = (/** @type {number} */ sample) => (format.raw ? `${((100 * sample) / 60000).toFixed(1)}%` : String(sample));
+    const value = (/** @type {number} */ sample) => (format.raw ? `${((100 * sample) / AIR).toFixed(1)}%` : String(sample));
     const found = classOf(this.desk.store.materials, pane.picture, pane.view, line, element);
     const said = (/** @type {string} */ name, /** @type {string} */ text) => el('span', {}, name, ' ', el('b', {}, text));
     return fill(this.readout,

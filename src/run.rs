@@ -5,6 +5,7 @@ mod lines;
 mod machine;
 mod pictures;
 mod recollection;
+mod screens;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ const GROUPS: u32 = 5;
 const BEGINS_WITHIN: Duration = Duration::from_millis(100);
 /// The control task is silent for no longer than this while it is well.
 const CONTROL_SILENCE: Duration = Duration::from_secs(4);
+/// The pages have this long for their last answers.
+const PAGES_END: Duration = Duration::from_secs(2);
 /// A link has this long for its last writes.
 const LINK_END: Duration = Duration::from_secs(1);
 /// The uplink has this long to send what it has in hand.
@@ -134,10 +137,10 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let (calls, asked) = mpsc::channel(64);
     let (for_control, control_asked) = mpsc::channel(64);
     let (stops_out, stops) = mpsc::channel(64);
-    let door = tokio::spawn(door.serve(calls, stops_out, producers.clone()));
+    let door = tokio::spawn(door.serve(calls.clone(), stops_out.clone(), producers.clone()));
     let people = open_people(&config, &journal, clock).await?;
     tokio::spawn(people.clone().keep_time(producers.clone()));
-    tokio::spawn(answer_readers(asked, for_control, journal.clone(), people, config.store.dir.clone()));
+    tokio::spawn(answer_readers(asked, for_control, journal.clone(), people.clone(), config.store.dir.clone()));
 
     let words = words(&config);
     let (outcomes_out, outcomes) = mpsc::unbounded_channel();
@@ -155,6 +158,16 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         agreement: tally.view(),
         sights: Arc::new(machine.sights()),
     }));
+    let pages = screens::Sources {
+        feed,
+        status: status.clone(),
+        people,
+        evidence: evidence.clone(),
+        calls,
+        stops: stops_out,
+        clock,
+    };
+    let pages = screens::start(&config, pages, &producers);
     let cameras = cameras::start(&config, clock, &field_events, &producers);
     let (snapshots, snapper) = Snapshots::start(cameras::looked_at(&config, &cameras), evidence, scribe.clone(), clock);
     told_at_start(&scribe, &config, clock, findings);
@@ -199,6 +212,10 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     watches.iter().for_each(tokio::task::JoinHandle::abort);
     // A door that closes later would take away the socket of the run after this one.
     let _ = door.await;
+    if let Some(pages) = pages {
+        let ended = tokio::task::spawn_blocking(move || pages.join());
+        let _ = tokio::time::timeout(PAGES_END, ended).await;
+    }
     // A pulse that has begun is ended, and a close request taken back, before anybody lets go of the barrier.
     for link in links {
         let _ = tokio::time::timeout(LINK_END, link.ended()).await;
@@ -298,10 +315,12 @@ async fn answer_readers(
     dir: PathBuf,
 ) {
     while let Some(asked) = asked.recv().await {
-        let Asked { call, uid, answer } = asked;
+        let Asked { call, caller, answer } = asked;
         if let Call::User { act } = call {
             let people = people.clone();
             tokio::spawn(async move {
+                // No screen asks for this.
+                let uid = caller.uid().unwrap_or(u32::MAX);
                 let _ = answer.send(people.administer(act, uid).await.into());
             });
         } else if crate::control::call::reads(&call) {
@@ -309,7 +328,7 @@ async fn answer_readers(
             tokio::spawn(async move {
                 let _ = answer.send(crate::control::records::answer(call, &journal, &dir).await);
             });
-        } else if control.send(Asked { call, uid, answer }).await.is_err() {
+        } else if control.send(Asked { call, caller, answer }).await.is_err() {
             return;
         }
     }

@@ -64,6 +64,9 @@ const HEAD_FIELDS: usize = 64;
 /// What the kernel may hold for one reader. What waits there is older than it need be, so a slow page is shown to be slow.
 const SEND_BUFFER: usize = 256 << 10;
 
+/// Answers that have begun get this long at the end.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
 /// A place among the connections, given back when the last who holds it goes.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -160,7 +163,7 @@ pub(super) async fn serve(
         }
     }
     open.close();
-    open.wait().await;
+    let _ = tokio::time::timeout(LAST_ANSWERS, open.wait()).await;
 }
 
 async fn connection(

@@ -34,7 +34,12 @@ pub(super) fn of_control(reply: &Reply) -> Response {
         }
         Reply::Refused { code, message } => refused(StatusCode::CONFLICT, code, message),
         Reply::Failed { message } => failed(message),
-        Reply::Status { .. } | Reply::Points { .. } | Reply::Records { .. } | Reply::Verified { .. } => {
+        Reply::Status { .. }
+        | Reply::Points { .. }
+        | Reply::Records { .. }
+        | Reply::Users { .. }
+        | Reply::Code { .. }
+        | Reply::Verified { .. } => {
             failed("the daemon answered something else; look at the journal whether it was recorded")
         }
     }

@@ -51,7 +51,7 @@ export PORTSIDE_VENV ?= $(CURDIR)/.venv
 # rustup's folder for shells that were open before it was installed; Debian's brokers live in sbin.
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 
-.PHONY: help demo demo-vision test test-vision fuzz bench endurance setup setup-demo setup-vision setup-fuzz rust
+.PHONY: help demo demo-vision test test-vision fuzz bench screenshots endurance setup setup-demo setup-vision setup-fuzz rust
 .NOTPARALLEL:
 
 help:
@@ -86,6 +86,10 @@ fuzz: setup-fuzz
 
 bench: setup
 	cargo bench --locked --bench '*'
+
+# The README's pictures, of computed bags only.
+screenshots: setup
+	cargo test --locked --test browser_screenshots -- --ignored --nocapture
 
 # The same tests, those that have a long form in it; the seeds are printed.
 endurance: setup

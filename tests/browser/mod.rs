@@ -1,7 +1,7 @@
 //! A real browser without a screen, driven as a person would drive it: by the names that controls have, by keys and by
 //! the pointer. What a page writes to its console as an error fails the test.
 
-#![allow(dead_code, unreachable_pub, reason = "shared by test programs, none of which uses all of it")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "shared by test programs, none of which uses all of it")]
 
 mod axe;
 mod driver;
@@ -95,8 +95,13 @@ impl Browser {
 
     /// A window's own border is not part of the page.
     pub fn resize(&self, window: Window) {
+        self.resize_scaled(window, 1);
+    }
+
+    /// The same where so many pixels of the screen, across and down, are one of the page.
+    pub fn resize_scaled(&self, window: Window, scale: u32) {
         let metrics =
-            json!({ "width": window.width, "height": window.height, "deviceScaleFactor": 1, "mobile": false });
+            json!({ "width": window.width, "height": window.height, "deviceScaleFactor": scale, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
     }
 

@@ -1,5 +1,5 @@
 //! A baggage lane with a live detector, its daemon, and officers in front of real browsers.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)] // each test program uses a part
+#![allow(dead_code, unreachable_pub, unused_imports, clippy::unwrap_used, clippy::expect_used)] // each test program uses a part
 
 pub mod compare;
 mod lane;

@@ -81,8 +81,8 @@ fn other_materials_voltages_and_noise_are_told_apart_and_what_cannot_be_is_said(
     }
     assert!(part >= 95.0, "{part:.2} %");
     // A table that never says anything is never wrong.
-    for at in 2..12 {
-        assert!(said_at(at) > 95.0, "{} through: said of {:.1} %", THROUGH[at], said_at(at));
+    for (at, through) in THROUGH.iter().enumerate().take(12).skip(2) {
+        assert!(said_at(at) > 95.0, "{through} through: said of {:.1} %", said_at(at));
     }
     assert!(said_at(15) < 0.1, "nothing comes through, and a class is said");
 }

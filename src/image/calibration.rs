@@ -270,7 +270,7 @@ mod tests {
             (0, 0) => 100.0 + (at % 3) as f64,
             (0, 40 | 41) => 777.0,
             (1, 130) => sample + 3_000.0,
-            (1, 199) => sample + if at % 2 == 0 { 60.0 } else { -60.0 },
+            (1, 199) => sample + if at.is_multiple_of(2) { 60.0 } else { -60.0 },
             _ => sample,
         };
         let calibration = Calibration::from_lines(&FORMAT, &said(0.0, 1, broken), &said(1.0, 2, broken)).unwrap();
@@ -312,7 +312,7 @@ mod tests {
         let mut short = white.clone();
         short[3].samples.pop();
         assert!(refused(&dark, &short).contains("a white line of view 2 has 199 samples, expected 200"));
-        let half = |_: usize, _: u8, element: usize, sample: f64| if element % 8 == 0 { 50.0 } else { sample };
+        let half = |_: usize, _: u8, element: usize, sample: f64| if element.is_multiple_of(8) { 50.0 } else { sample };
         assert!(refused(&said(0.0, 1, half), &said(1.0, 2, half)).contains("13 of 100 elements of view 1 energy 1"));
     }
 

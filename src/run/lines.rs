@@ -9,6 +9,8 @@
 
 mod calibrating;
 mod keeper;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;

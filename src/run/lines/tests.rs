@@ -62,7 +62,7 @@ impl Site {
         let medium = Medium::tcp("127.0.0.1", source.address().port());
         let spec = LinesSpec { id: "xr".into(), index: 3, medium, detector: detector.clone() };
         drop(lines::listen(spec, clock, lines, events, stop.clone()));
-        let keeper = Keeper::start("xr".into(), &parts, memory.clone());
+        let keeper = Keeper::start("xr".into(), &parts, memory.clone(), Duration::ZERO);
         let settings = Segmentation { lead_in: 8, lead_out: 16, ..Segmentation::default() };
         let maker = Maker::new(3, &detector, format_of(&detector), settings, parts, keeper);
         tokio::spawn(maker.run(heard, memory.clone()));

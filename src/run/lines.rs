@@ -9,6 +9,8 @@
 
 mod calibrating;
 mod keeper;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +40,8 @@ const BUNDLES_WAITING: usize = 8;
 const VEHICLE_GAP_UM: u32 = 2_000_000;
 /// Longest vehicle that is one image.
 const VEHICLE_UM: u32 = 30_000_000;
+/// Polls and turns of the control task on top of what a belt's place is not known by.
+const BELT_ROUND: Duration = Duration::from_millis(300);
 /// How often readings of images are told at most.
 const READINGS: Duration = Duration::from_secs(1);
 
@@ -64,7 +68,7 @@ pub(super) fn start(config: &Config, parts: &Parts, stop: &CancellationToken) ->
         handles.push(lines::listen(spec, parts.clock, lines, parts.events.clone(), stop.clone()));
         let format = format_of(&detector);
         let memory = config.store.dir.join("calibration").join(format!("{id}.lines"));
-        let keeper = Keeper::start(id, parts, memory.clone());
+        let keeper = Keeper::start(id, parts, memory.clone(), hold(config));
         let settings = segmentation(config, &detector);
         tokio::spawn(Maker::new(index, &detector, format, settings, parts.clone(), keeper).run(heard, memory));
     }
@@ -84,6 +88,18 @@ fn format_of(detector: &Detector) -> Format {
     }
 }
 
+/// The belt's sensors say where a subject is only so exactly: an image that comes before they let its subject leave the
+/// beam would be nobody's.
+fn hold(config: &Config) -> Duration {
+    match &config.way {
+        Way::Belt(belt) => {
+            let apart = belt.images.source_mm * belt.tolerance + belt.slack_mm + belt.slip_mm;
+            Duration::try_from_secs_f64(apart / belt.speed).unwrap_or_default() + BELT_ROUND
+        }
+        Way::Gate(_) => Duration::ZERO,
+    }
+}
+
 /// What is a subject on this lane.
 fn segmentation(config: &Config, detector: &Detector) -> Segmentation {
     let usual = Segmentation::default();
@@ -94,7 +110,11 @@ fn segmentation(config: &Config, detector: &Detector) -> Segmentation {
             lines_max: lines(VEHICLE_UM, usual.lines_max),
             ..usual
         },
-        (Way::Belt(belt), _) => Segmentation { lead_out: lines((belt.gap_mm * 1e3) as u32, 16), ..usual },
+        (Way::Belt(belt), _) => {
+            let lead_out = lines((belt.gap_mm * 1e3) as u32, 16);
+            // Quiet lines kept before a subject must not be as many as end one.
+            Segmentation { lead_out, lead_in: usual.lead_in.min(lead_out / 2), ..usual }
+        }
         (Way::Gate(_), Traffic::Baggage | Traffic::Parcel | Traffic::Person) => usual,
     }
 }

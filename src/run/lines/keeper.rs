@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use portside_devices::moment::Moment;
 use tokio::sync::mpsc;
@@ -43,14 +44,17 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Starts it for `device`; what the next run shall remember goes to `memory`. It ends with the handle.
-    pub(super) fn start(device: Arc<str>, parts: &Parts, memory: PathBuf) -> Self {
+    /// The lane hears of an image no earlier than `hold` after its subject left the beam.
+    pub(super) fn start(device: Arc<str>, parts: &Parts, memory: PathBuf, hold: Duration) -> Self {
         let (jobs, mut waiting) = mpsc::channel(WAITING);
-        let (evidence, scans, id) = (parts.evidence.clone(), parts.scans.clone(), device.clone());
+        let (evidence, scans, id, clock) = (parts.evidence.clone(), parts.scans.clone(), device.clone(), parts.clock);
         tokio::spawn(async move {
             while let Some(job) = waiting.recv().await {
                 match job {
                     Job::Keep(kept) => {
+                        let due = kept.made + hold;
                         let told = keep(kept, id.clone(), evidence.clone()).await;
+                        tokio::time::sleep(clock.until(due)).await;
                         if scans.send(told).await.is_err() {
                             return;
                         }

@@ -112,7 +112,19 @@ impl LineDetector {
 
     /// Puts a subject on the belt, `gap` lines of air behind the one before it, or behind this moment.
     pub fn put(&self, subject: Subject, gap: u32) {
+        self.put_with(subject, gap, &[]);
+    }
+
+    /// The same, and has something go wrong at these lines of it, the first one first.
+    pub fn put_with(&self, subject: Subject, gap: u32, faults: &[(u32, Fault)]) {
         let mut belt = self.lock();
+        let ahead = belt.calibrating.len() + belt.subjects.iter().map(Subject::len).sum::<usize>() - belt.at;
+        let mut told = 0;
+        for (line, fault) in faults {
+            let at = u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(gap).saturating_add(*line);
+            belt.faults.push_back((at.saturating_sub(told), fault.clone()));
+            told = at;
+        }
         // One that speaks of subjects alone goes on a while behind each of them.
         let behind = match belt.detector.idle {
             Idle::Lines => 0,

@@ -3,6 +3,7 @@
 mod cameras;
 mod lines;
 mod machine;
+pub mod materials;
 mod pictures;
 mod recollection;
 mod screens;
@@ -123,11 +124,13 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
     let (scans_out, scans) = mpsc::channel(8);
     let feed = Feed::new(feed::Settings::default(), clock);
     pictures::watch_folders(&config, &evidence, clock, &scans_out, &feed, &producers);
+    let materials = materials::table(&config);
     let detectors = lines::start(
         &config,
         &lines::Parts {
             evidence: evidence.clone(),
             feed: feed.clone(),
+            materials: materials.clone(),
             clock,
             scans: scans_out.clone(),
             events: field_events.clone(),
@@ -163,6 +166,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         status: status.clone(),
         people,
         evidence: evidence.clone(),
+        materials,
         calls,
         stops: stops_out,
         clock,

@@ -20,6 +20,7 @@ pub mod schema;
 mod simulate;
 pub mod status;
 mod user;
+mod wedge;
 
 use std::process::ExitCode;
 
@@ -75,6 +76,8 @@ enum Verb {
     Temperature(act::TemperatureArgs),
     /// Open by override, stop, resume, confirm
     Barrier(act::BarrierArgs),
+    /// Calibrate the colours of materials with a scanned step wedge
+    Wedge(wedge::WedgeArgs),
     /// Add, list, disable the people who log in at the pages
     User(user::UserArgs),
     #[command(hide = true)]
@@ -115,6 +118,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Case(args) => examine::case(args),
         Verb::Temperature(args) => act::temperature(args),
         Verb::Barrier(args) => act::barrier(args),
+        Verb::Wedge(args) => wedge::run(&args),
         Verb::User(args) => user::run(args),
         Verb::Decode(args) => decode::run(&args),
     }

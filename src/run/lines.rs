@@ -31,6 +31,7 @@ use crate::control::Scan as Told;
 use crate::field::FieldEvent;
 use crate::field::lines::{self, Heard, LinesEvent, LinesHandle, LinesSpec};
 use crate::image::feed::Feed;
+use crate::image::material::Table;
 use crate::image::{Calibration, Flaw, Format, Outcome, Processor, Scan, Segmentation, Step};
 use crate::journal::EvidenceFiles;
 
@@ -50,6 +51,7 @@ const READINGS: Duration = Duration::from_secs(1);
 pub(super) struct Parts {
     pub(super) evidence: EvidenceFiles,
     pub(super) feed: Feed,
+    pub(super) materials: Option<Arc<Table>>,
     pub(super) clock: Clock,
     pub(super) scans: mpsc::Sender<Told>,
     pub(super) events: mpsc::Sender<FieldEvent>,

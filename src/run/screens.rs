@@ -16,6 +16,7 @@ use crate::control::socket::Asked;
 use crate::control::status::Status;
 use crate::field::decoder::Decoder;
 use crate::image::feed::Feed;
+use crate::image::material::Table;
 use crate::journal::EvidenceFiles;
 use crate::lane::DeskRole;
 use crate::people::People;
@@ -34,6 +35,7 @@ pub(super) struct Sources {
     pub(super) status: watch::Receiver<Arc<Status>>,
     pub(super) people: People,
     pub(super) evidence: EvidenceFiles,
+    pub(super) materials: Option<Arc<Table>>,
     pub(super) calls: mpsc::Sender<Asked>,
     pub(super) stops: mpsc::Sender<Asked>,
     pub(super) clock: Clock,
@@ -73,7 +75,7 @@ async fn run(screens: &Screens, site: Site, sources: Sources, tls: TlsAcceptor, 
     if let (Ok(address), Some(name)) = (listener.local_addr(), names.first()) {
         tracing::info!("the pages are at https://{name}:{}/, listening on {address}", address.port());
     }
-    let Sources { feed, status, people, evidence, calls, stops, clock } = sources;
+    let Sources { feed, status, people, evidence, materials, calls, stops, clock } = sources;
     let parts = screens::Parts {
         site,
         hosts: Hosts::new(names),
@@ -83,7 +85,7 @@ async fn run(screens: &Screens, site: Site, sources: Sources, tls: TlsAcceptor, 
         people,
         evidence,
         decoder: Decoder::default(),
-        materials: None,
+        materials,
         calls,
         stops,
         clock,

@@ -14,7 +14,6 @@ pub fn schema() -> Value {
         "type": "object",
         "additionalProperties": false,
         "required": ["kind", "vendor", "model", "protocol", "source"],
-        "anyOf": [{ "required": ["point"] }, { "required": ["lines"] }],
         "properties": {
             "kind": words(Kind::WORDS, "What the device is for; also the name of the profile's folder."),
             "vendor": text("Who makes it."),

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::Parts;
 use crate::control::Scan as Told;
 use crate::image::files::{presentation_png, tiff16};
+use crate::image::material::Table;
 use crate::image::render::{Rendered, Shades, render};
 use crate::image::{Outcome, Scan};
 use crate::journal::EvidenceFiles;
@@ -48,12 +49,13 @@ impl Keeper {
     pub(super) fn start(device: Arc<str>, parts: &Parts, memory: PathBuf, hold: Duration) -> Self {
         let (jobs, mut waiting) = mpsc::channel(WAITING);
         let (evidence, scans, id, clock) = (parts.evidence.clone(), parts.scans.clone(), device.clone(), parts.clock);
+        let materials = parts.materials.clone();
         tokio::spawn(async move {
             while let Some(job) = waiting.recv().await {
                 match job {
                     Job::Keep(kept) => {
                         let due = kept.made + hold;
-                        let told = keep(kept, id.clone(), evidence.clone()).await;
+                        let told = keep(kept, id.clone(), evidence.clone(), materials.clone()).await;
                         tokio::time::sleep(clock.until(due)).await;
                         if scans.send(told).await.is_err() {
                             return;
@@ -83,9 +85,9 @@ impl Keeper {
     }
 }
 
-async fn keep(kept: Kept, device: Arc<str>, evidence: EvidenceFiles) -> Told {
+async fn keep(kept: Kept, device: Arc<str>, evidence: EvidenceFiles, materials: Option<Arc<Table>>) -> Told {
     let (id, name) = (kept.id.clone(), device.clone());
-    let put = tokio::task::spawn_blocking(move || put(&kept, device, &evidence)).await;
+    let put = tokio::task::spawn_blocking(move || put(&kept, device, &evidence, materials.as_deref())).await;
     match put.map_err(|panic| panic.to_string()).and_then(|put| put) {
         Ok(picture) => Told::Picture { picture, path: None },
         Err(error) => {
@@ -97,12 +99,13 @@ async fn keep(kept: Kept, device: Arc<str>, evidence: EvidenceFiles) -> Told {
 }
 
 /// For processing first: without it there is no evidence, without the other it can be drawn again.
-fn put(kept: &Kept, device: Arc<str>, evidence: &EvidenceFiles) -> Result<Picture, String> {
+fn put(kept: &Kept, device: Arc<str>, evidence: &EvidenceFiles, materials: Option<&Table>) -> Result<Picture, String> {
     let Kept { id, scan, outcome, made } = kept;
     let format = scan.format();
     let bytes = tiff16(scan).map_err(|error| error.to_string())?;
     let raw = evidence.put(&bytes).map_err(|error| error.to_string())?;
-    let drawn = drawn(scan).map(|drawn| presentation_png(&drawn).map_err(|error| error.to_string())).transpose()?;
+    let drawn =
+        drawn(scan, materials).map(|drawn| presentation_png(&drawn).map_err(|error| error.to_string())).transpose()?;
     let drawn = drawn.map(|bytes| evidence.put(&bytes)).transpose().map_err(|error| error.to_string())?;
     Ok(Picture {
         sha256: raw.sha256.as_str().into(),
@@ -124,8 +127,8 @@ fn put(kept: &Kept, device: Arc<str>, evidence: &EvidenceFiles) -> Result<Pictur
 }
 
 /// All views, the first at the top.
-fn drawn(scan: &Scan) -> Option<Rendered> {
-    let mut views = (0..scan.format().views).filter_map(|view| render(scan, view, None));
+fn drawn(scan: &Scan, materials: Option<&Table>) -> Option<Rendered> {
+    let mut views = (0..scan.format().views).filter_map(|view| render(scan, view, materials));
     let mut all = views.next()?;
     for view in views {
         match (&mut all.shades, view.shades) {

@@ -57,7 +57,14 @@ impl Site {
         let (evidence, _) = EvidenceFiles::open(dir.path()).unwrap();
         let feed = Feed::new(feed::Settings::default(), clock);
         let memory = dir.path().join("calibration/xr.lines");
-        let parts = Parts { evidence: evidence.clone(), feed: feed.clone(), clock, scans, events: events.clone() };
+        let parts = Parts {
+            evidence: evidence.clone(),
+            feed: feed.clone(),
+            materials: None,
+            clock,
+            scans,
+            events: events.clone(),
+        };
         let (lines, heard) = mpsc::channel(BUNDLES_WAITING);
         let medium = Medium::tcp("127.0.0.1", source.address().port());
         let spec = LinesSpec { id: "xr".into(), index: 3, medium, detector: detector.clone() };

@@ -8,7 +8,7 @@ mod desk_site;
 mod site;
 
 use browser::{Browser, Language, SMALL, Window};
-use desk_site::{DeskSite, Officer, PLAN, english};
+use desk_site::{DeskSite, Officer, PLAN};
 use portside::simulate::phantom::luggage::Contents;
 
 const LARGE: Window = Window { width: 3840, height: 2160, language: Language::English };
@@ -40,7 +40,6 @@ async fn login_list_and_desk_can_be_read_on_small_screens_and_large_ones_in_both
             }
         }
     }
-    english(&visitor);
     drop(visitor);
 
     let mut officer = Officer::arrives(&turn, &site, "customs", "zhang.wei", SMALL);

@@ -170,7 +170,10 @@ impl DeskSite {
     /// Waits until the front of a bag is at `mm`.
     pub fn rides_to(&self, bag: u64, mm: f64) {
         let there = |site: &mut BeltSite, now| site.at(now).bags().iter().any(|at| at.id == bag && at.front >= mm);
-        until(&format!("bag {bag} to come to {mm} mm"), || self.belt.with(there).then_some(()));
+        until(&format!("bag {bag} to come to {mm} mm"), || {
+            start_again(&self.belt);
+            self.belt.with(there).then_some(())
+        });
     }
 
     /// A bag goes through the source and the belt is stopped behind it; gives the bag and its inspection.
@@ -202,6 +205,7 @@ impl DeskSite {
     pub fn left(&mut self, bag: u64) -> Away {
         let (belt, gone) = (&self.belt, &mut self.gone);
         let left = wait(|| {
+            start_again(belt);
             gone.extend(belt.with(|site, now| site.at(now).gone()));
             gone.iter().find(|(id, _)| *id == bag).map(|(_, away)| *away)
         });
@@ -215,6 +219,15 @@ impl DeskSite {
         let kind = format!("portside.{kind}");
         records.filter(|record| record["subject"] == inspection && record["type"] == kind.as_str()).collect()
     }
+}
+
+/// A lane that lost sight of its sensors, as on a busy machine, has stopped the belt: a person starts it when it may.
+fn start_again(belt: &Served<BeltSite>) {
+    belt.with(|site, now| {
+        if !site.at(now).runs() && site.is_free() {
+            site.at(now).start();
+        }
+    });
 }
 
 /// The detector empties its buffer into the network, and what it says is written down.

@@ -86,13 +86,18 @@ impl Officer {
 
     /// Waits until the page shows at least so many lines of the image that grows.
     pub fn sees_lines(&self, lines: usize) {
-        self.browser.until("lines", &format!("window.portside.image && window.portside.image.lines >= {lines}"));
+        // What has come is drawn with the next frame. The first element sees air, which is never 0.
+        let last = lines - 1;
+        let drawn = format!("window.portside.pixel(0, {last}, 0)?.low > 0");
+        self.browser
+            .until("lines", &format!("window.portside.image && window.portside.image.lines >= {lines} && {drawn}"));
     }
 
     /// Waits until the image on the screen is finished and every line of it drawn.
     pub fn sees_the_end(&self) -> Value {
         let whole = "window.portside.image && window.portside.image.ended && window.portside.image.stretched === 0";
-        self.browser.until("a finished image", &format!("{whole} && window.portside.image"))
+        let drawn = "window.portside.pixel(0, window.portside.image.lines - 1, 0)?.low > 0";
+        self.browser.until("a finished image", &format!("{whole} && {drawn} && window.portside.image"))
     }
 
     /// What the graphics card holds at these places of the first view: softer energy and harder one of each.
@@ -137,7 +142,9 @@ impl Officer {
 
 /// Pages are Chinese until somebody chooses.
 pub fn english(browser: &Browser) {
-    browser.control("button", "English").press();
+    if browser.run("return document.documentElement.lang", &[]) != "en" {
+        browser.control("button", "English").press();
+    }
     browser.until("English", "document.documentElement.lang === 'en'");
 }
 

@@ -176,13 +176,20 @@ export class Desk {
     const current = this.subjectId;
     const judging = waiting.some((/** @type {any} */ one) => one.id === current) || !isEmpty(this.draft);
     const busy = there(current) && (judging || performance.now() - this.sealedAt < SEALED_SEEN_MS);
-    const next = this.chosen ?? (busy ? current : waiting[0]?.id ?? (there(current) ? current : subjects[0]?.id)) ?? '';
+    const next = this.chosen ?? (busy ? current : waiting[0]?.id ?? this.scanned() ?? (there(current) ? current : subjects[0]?.id)) ?? '';
     if (next === current) return;
     if (!isEmpty(this.draft)) this.drafts.set(current, this.draft);
     this.draft = this.drafts.get(next) ?? empty();
     this.subjectId = next;
     this.called = null;
     this.stage.overlay.chosen = -1;
+  }
+
+  /** The subject in the beam, or whose image is the newest: who has nothing to judge watches that one. */
+  scanned() {
+    const { subjects, newest } = this.store;
+    const inBeam = subjects.filter((/** @type {any} */ one) => one.step === 'awaiting_picture').at(-1);
+    return (inBeam ?? (newest && this.subjectOf(newest.id)))?.id ?? null;
   }
 
   /** Which image belongs on the screen. */

@@ -79,7 +79,7 @@ export class Desk {
 
   listen() {
     const { store, stage } = this;
-    for (const what of ['hello', 'link', 'gone']) store.on(what, () => this.draw());
+    for (const what of ['hello', 'link', 'gone', 'materials']) store.on(what, () => this.draw());
     store.on('state', (before) => this.changedState(before));
     store.on('begin', (picture) => this.began(picture));
     store.on('end', (picture) => {
@@ -315,7 +315,7 @@ export class Desk {
     this.panel('marks', drawMarks, [...common, this.draft.said.regions, stage.overlay.chosen]);
     this.panel('queue', drawQueue, [language(), store.subjects, subject?.id, [...this.said.keys()]]);
     this.panel('recall', drawRecall, [language(), stage.main?.id, stage.compared?.id, [...store.wanted], [...store.pictures.values()].map((picture) => [picture.id, picture.outcome, picture.outcome ? picture.stretched : 0]), store.hello?.images, store.subjects.map((/** @type {any} */ one) => [one.identity, one.images])]);
-    this.panel('rail', drawToolbar, [language(), stage.tools, stage.mode, stage.orientation, stage.compared?.id, stage.main?.format]);
+    this.panel('rail', drawToolbar, [language(), stage.tools, stage.mode, stage.orientation, stage.compared?.id, stage.can]);
     this.verdict.draw();
     this.panel('stage-words', () => this.drawStageWords(), [language(), stage.main?.id, stage.main?.outcome, this.called, subject?.id, subject?.image, this.looked.get(subject?.id), stage.main && this.subjectOf(stage.main.id)?.identity]);
     stage.redraw();

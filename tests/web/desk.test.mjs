@@ -4,6 +4,7 @@ import { within } from '../../src/screens/web/address.js';
 import { attemptName } from '../../src/screens/web/api.js';
 import { COMMANDS, commandOf, nameOf } from '../../src/screens/web/commands.js';
 import { offered } from '../../src/screens/web/panels/examination.js';
+import { inOrder } from '../../src/screens/web/panels/queue.js';
 import { strength } from '../../src/screens/web/panels/stats.js';
 import { urgency } from '../../src/screens/web/panels/subject.js';
 import { backOff } from '../../src/screens/web/socket.js';
@@ -121,4 +122,13 @@ test('a desk is asked for a verdict while it waits and not after it gave one', (
   assert.equal(store.waits({ step: 'reviewing', desks: desks('given') }), false);
   assert.equal(store.waits({ step: 'held', desks: desks('waiting') }), false);
   assert.equal(store.waits({ step: 'reviewing', desks: desks('waiting'), mine: { verdict: 'clear' } }), false);
+});
+
+test('the queue begins with what waits for this desk and ends with what is done', () => {
+  const store = new Store();
+  const desks = (standing) => [{ agency: 'customs', standing }];
+  const subject = (id, step, standing) => ({ id, step, desks: desks(standing) });
+  store.take({ type: 'hello', me: { agency: 'customs' } });
+  store.take({ type: 'state', subjects: [subject('a', 'released', 'clear'), subject('b', 'held', 'alarm'), subject('c', 'reviewing', 'given'), subject('d', 'awaiting_scan', 'waiting'), subject('e', 'reviewing', 'waiting')] });
+  assert.deepEqual(inOrder(store).map(({ id }) => id), ['e', 'c', 'd', 'b', 'a']);
 });

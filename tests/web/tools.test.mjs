@@ -16,6 +16,9 @@ test('one energy has no colour and says why', () => {
     assert.equal(whyNot(tool, DUAL), null, tool);
     assert.equal(whyNot(tool, null), 'why.no_image', tool);
   }
+  const plain = { ...DUAL, table: false };
+  assert.deepEqual(['material', 'organic', 'hot'].map((tool) => whyNot(tool, plain)), ['why.no_table', 'why.no_table', null]);
+  assert.equal(allowed(PLAIN, plain).scheme, 'grey', 'without a calibration no material is told');
   assert.equal(whyNot('high_penetration', RENDERED), 'why.rendered');
   assert.equal(whyNot('invert', SINGLE), null);
 });

@@ -79,7 +79,7 @@ export class Desk {
 
   listen() {
     const { store, stage } = this;
-    for (const what of ['hello', 'link', 'gone']) store.on(what, () => this.draw());
+    for (const what of ['hello', 'link', 'gone', 'materials']) store.on(what, () => this.draw());
     store.on('state', (before) => this.changedState(before));
     store.on('begin', (picture) => this.began(picture));
     store.on('end', (picture) => {
@@ -176,13 +176,20 @@ export class Desk {
     const current = this.subjectId;
     const judging = waiting.some((/** @type {any} */ one) => one.id === current) || !isEmpty(this.draft);
     const busy = there(current) && (judging || performance.now() - this.sealedAt < SEALED_SEEN_MS);
-    const next = this.chosen ?? (busy ? current : waiting[0]?.id ?? (there(current) ? current : subjects[0]?.id)) ?? '';
+    const next = this.chosen ?? (busy ? current : waiting[0]?.id ?? this.scanned() ?? (there(current) ? current : subjects[0]?.id)) ?? '';
     if (next === current) return;
     if (!isEmpty(this.draft)) this.drafts.set(current, this.draft);
     this.draft = this.drafts.get(next) ?? empty();
     this.subjectId = next;
     this.called = null;
     this.stage.overlay.chosen = -1;
+  }
+
+  /** The subject in the beam, or whose image is the newest: who has nothing to judge watches that one. */
+  scanned() {
+    const { subjects, newest } = this.store;
+    const inBeam = subjects.filter((/** @type {any} */ one) => one.step === 'awaiting_picture').at(-1);
+    return (inBeam ?? (newest && this.subjectOf(newest.id)))?.id ?? null;
   }
 
   /** Which image belongs on the screen. */
@@ -308,7 +315,7 @@ export class Desk {
     this.panel('marks', drawMarks, [...common, this.draft.said.regions, stage.overlay.chosen]);
     this.panel('queue', drawQueue, [language(), store.subjects, subject?.id, [...this.said.keys()]]);
     this.panel('recall', drawRecall, [language(), stage.main?.id, stage.compared?.id, [...store.wanted], [...store.pictures.values()].map((picture) => [picture.id, picture.outcome, picture.outcome ? picture.stretched : 0]), store.hello?.images, store.subjects.map((/** @type {any} */ one) => [one.identity, one.images])]);
-    this.panel('rail', drawToolbar, [language(), stage.tools, stage.mode, stage.orientation, stage.compared?.id, stage.main?.format]);
+    this.panel('rail', drawToolbar, [language(), stage.tools, stage.mode, stage.orientation, stage.compared?.id, stage.can]);
     this.verdict.draw();
     this.panel('stage-words', () => this.drawStageWords(), [language(), stage.main?.id, stage.main?.outcome, this.called, subject?.id, subject?.image, this.looked.get(subject?.id), stage.main && this.subjectOf(stage.main.id)?.identity]);
     stage.redraw();

@@ -192,7 +192,7 @@ export class Renderer {
   /** @param {Pane} pane @param {number} aspect @param {number} ratio */
   settings({ picture, place, rect, tools: wanted }, aspect, ratio) {
     const { gl, at } = this;
-    const tools = allowed(wanted, picture.format);
+    const tools = allowed(wanted, { ...picture.format, table: this.materials !== null });
     const [a, b, c, d] = matrix(place, aspect);
     const [x, y] = place.focus;
     const [across, up] = [2 / rect.width, -2 / rect.height];
@@ -202,7 +202,7 @@ export class Renderer {
     gl.uniform1i(at.u_raw, picture.format.raw ? 1 : 0);
     gl.uniform1i(at.u_smooth, tools.smooth ? 1 : 0);
     gl.uniform1i(at.u_energy, ENERGY[tools.energy]);
-    gl.uniform1i(at.u_scheme, tools.scheme === 'material' && !this.materials ? 0 : SCHEME[tools.scheme]);
+    gl.uniform1i(at.u_scheme, SCHEME[tools.scheme]);
     gl.uniform1i(at.u_only, ONLY[tools.only]);
     gl.uniform1i(at.u_invert, tools.invert ? 1 : 0);
     gl.uniform1f(at.u_edge, [0, 0.8, 1.6, 3][tools.edge]);
@@ -217,8 +217,8 @@ export class Renderer {
     const lines = Math.min(CHUNK, picture.views[view].lines - core);
     if (lines <= 0) return;
     const rows = Math.min(picture.views[view].lines, tile.first + CHUNK + 2 * MARGIN) - tile.first;
-    const tools = allowed(wanted, picture.format);
-    if (tools.scheme === 'material' && this.materials) {
+    const tools = allowed(wanted, { ...picture.format, table: this.materials !== null });
+    if (tools.scheme === 'material') {
       const classes = this.shelf(picture)[view].classesOf(tile, (of, into, stale) => this.classify(of, into, stale, [Math.max(0, -of.first), rows - 1]));
       gl.activeTexture(gl.TEXTURE4);
       gl.bindTexture(gl.TEXTURE_2D, classes);

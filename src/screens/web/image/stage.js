@@ -217,9 +217,14 @@ export class Stage extends EventTarget {
     this.redraw('tool');
   }
 
+  /** What the picture and the machine allow. @returns {import('./tools.js').Can | null} */
+  get can() {
+    return this.main && { ...this.main.format, table: this.store.materials !== null };
+  }
+
   /** @param {string} name @param {any} [value] @returns {string | null} why it cannot be used */
   use(name, value) {
-    const why = whyNot(name, this.main?.format ?? null);
+    const why = whyNot(name, this.can);
     if (why) return why;
     this.tools = stepped(this.tools, name, value);
     this.tell('tools');

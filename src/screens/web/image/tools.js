@@ -17,6 +17,7 @@ import { PRESETS, bounded, dragged } from './window.js';
  * @typedef {object} Can  what the picture allows
  * @property {number} energies
  * @property {boolean} raw
+ * @property {boolean} [table]  whether the machine is calibrated for materials; nothing: it is
  */
 
 /** @type {Readonly<Tools>} */
@@ -57,7 +58,8 @@ export function whyNoColour(can) {
  */
 export function whyNot(tool, can) {
   if (!can) return 'why.no_image';
-  if (['material', 'hot', 'rainbow', 'organic', 'inorganic'].includes(tool)) return whyNoColour(can);
+  if (['hot', 'rainbow'].includes(tool)) return whyNoColour(can);
+  if (['material', 'organic', 'inorganic'].includes(tool)) return whyNoColour(can) ?? (can.table === false ? 'why.no_table' : null);
   if (tool === 'energy') return can.energies < 2 ? 'why.single_energy' : null;
   if (tool === 'low_penetration' || tool === 'high_penetration') return can.raw ? null : 'why.rendered';
   return null;
@@ -70,7 +72,7 @@ export function whyNot(tool, can) {
  * @returns {Tools}
  */
 export function allowed(tools, can) {
-  const coloured = whyNoColour(can) === null;
+  const coloured = whyNot(tools.scheme, can) === null;
   return {
     ...tools,
     scheme: coloured ? tools.scheme : 'grey',

@@ -9,7 +9,7 @@ import { shortId, urgency } from './subject.js';
 /** @param {HTMLElement} place @param {Desk} desk */
 export function drawQueue(place, desk) {
   const { store, subject } = desk;
-  const subjects = store.subjects;
+  const subjects = inOrder(store);
   const waiting = desk.waiting().length;
   fill(place,
     el('h2', {}, t('queue.title', { count: subjects.length }), el('span', {}, waiting > 0 ? t('queue.waiting', { count: waiting }) : t('queue.none_waits'))),
@@ -29,6 +29,15 @@ export function drawQueue(place, desk) {
     })),
   );
   tickQueue(desk);
+}
+
+/** Those that wait for this desk first, then those under way, then those that others or the officers at the examination have. */
+const LATER = ['reviewing', 'awaiting_picture', 'awaiting_scan', 'unidentified', 'held'];
+
+/** @param {import('../store.js').Store} store @returns {any[]} */
+export function inOrder(store) {
+  const rank = (/** @type {any} */ one) => (store.waits(one) ? -1 : LATER.includes(one.step) ? LATER.indexOf(one.step) : LATER.length);
+  return [...store.subjects].sort((one, other) => rank(one) - rank(other));
 }
 
 /** @param {Desk} desk */

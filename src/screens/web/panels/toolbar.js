@@ -12,12 +12,12 @@ const GROUPS = /** @type {const} */ (['pointer', 'show', 'look']);
 /** @param {HTMLElement} place @param {Desk} desk */
 export function drawToolbar(place, desk) {
   const { stage } = desk;
-  const can = stage.main?.format ?? null;
+  const { can } = stage;
   /** @type {Set<string>} */
   const reasons = new Set();
   const groups = GROUPS.map((group) => el('div', { class: 'rail-group', role: 'group', 'aria-label': t(`group.${group}`) },
     COMMANDS.filter((command) => command.group === group && command.rail).map(({ id, keys }) => {
-      const why = group === 'show' ? whyNot(id, can) : id === 'views' && (can?.views ?? 1) < 2 ? 'why.one_view' : null;
+      const why = group === 'show' ? whyNot(id, can) : id === 'views' && (stage.main?.format.views ?? 1) < 2 ? 'why.one_view' : null;
       if (why && can && group === 'show') reasons.add(t(why));
       const pressed = isOn(id, desk);
       const level = id === 'edge' ? stage.tools.edge : id === 'contrast' ? stage.tools.contrast : 0;
@@ -39,7 +39,7 @@ export function drawToolbar(place, desk) {
 /** @param {string} id @param {Desk} desk @returns {boolean | null} null: it is not a switch */
 function isOn(id, { stage }) {
   const { mode } = stage;
-  const tools = stage.main ? allowed(stage.tools, stage.main.format) : stage.tools;
+  const tools = stage.can ? allowed(stage.tools, stage.can) : stage.tools;
   switch (id) {
     case 'hand':
     case 'window':

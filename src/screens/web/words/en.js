@@ -88,6 +88,7 @@ export const en = {
   'why.no_image': 'There is no image.',
   'why.single_energy': 'One energy says nothing of materials: no colour.',
   'why.rendered': 'Rendered by the machine, without raw data.',
+  'why.no_table': 'The machine is not calibrated for materials.',
   'why.one_view': 'There is one view only.',
 
   'top.station': '{agency} · station {station}',
@@ -461,6 +462,8 @@ export const en = {
   'fault.sensor_lost': 'Sensor lost',
   'fault.stuck': 'Sensor stuck',
   'fault.belt_unknown': 'Belt unknown',
+  'fault.diverter_fault': 'Diverter fault',
+  'fault.diverter_did_not_arrive': 'Diverter did not arrive',
   'fault.arm_astray': 'Arm astray',
   'fault.arm_both_limits': 'Both limits of the arm',
   'fault.arm_came_back': 'Arm came back',

@@ -88,6 +88,7 @@ export const zh = {
   'why.no_image': '没有图像。',
   'why.single_energy': '单能图像不含物质信息，彩色不可用。',
   'why.rendered': '该图像已由设备渲染，不含原始数据。',
+  'why.no_table': '设备未做物质标定，物质色不可用。',
   'why.one_view': '只有一个视角。',
 
   'top.station': '{agency} · 工位 {station}',
@@ -461,6 +462,8 @@ export const zh = {
   'fault.sensor_lost': '传感器失联',
   'fault.stuck': '传感器卡滞',
   'fault.belt_unknown': '皮带状态不明',
+  'fault.diverter_fault': '分流器故障',
+  'fault.diverter_did_not_arrive': '分流器未到位',
   'fault.arm_astray': '杆位异常',
   'fault.arm_both_limits': '杆两端限位同时动作',
   'fault.arm_came_back': '杆自行返回',

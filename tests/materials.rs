@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use portside::image::material::{Class, Patch, Reference, Table};
+use portside::image::material::{Class, Patch, Table};
 use portside::image::{Format, Line, Scan};
 use portside::simulate::phantom::beam::Pair;
 use portside::simulate::phantom::material::Material;
 use portside::simulate::phantom::scene::Scene;
-use portside::simulate::phantom::{Detector, Exposure};
+use portside::simulate::phantom::{Detector, Exposure, wedge};
 
 /// Never a reference; the lightest first.
 const OTHERS: [Material; 14] = [
@@ -148,31 +148,7 @@ fn table() -> Table {
 
 /// What a technician measures: for each material a row of thin steps and one of thick ones.
 fn patches() -> Vec<Patch> {
-    let rows = [
-        (Material::Polyethylene, Reference::Polyethylene, [(8, 0.2), (16, 1.6)]),
-        (Material::Aluminium, Reference::Aluminium, [(8, 0.05), (16, 0.7)]),
-        (Material::Iron, Reference::Iron, [(8, 0.005), (16, 0.1)]),
-    ];
-    let mut patches = Vec::new();
-    for (material, reference, rows) in rows {
-        for (steps, step) in rows {
-            let (width, height) = ((steps + 1) * 20, 60);
-            let scene = Scene::wedge(&[material], steps, step);
-            let scan = scan(&scene, &Pair::baggage(), Detector::default(), (width, height), u64::from(steps));
-            for at in 0..steps {
-                let first = (at + 1) as usize * 20;
-                let place = (first + 2..first + 18, 0..height as usize);
-                let made_of = (reference, step * f64::from(at + 1));
-                patches.push(Patch::on(&scan, 0, place, made_of).unwrap());
-            }
-        }
-    }
-    // The thick row begins where the thin one has not ended; steps of one thickness would be twice the same.
-    patches.sort_by(|left, right| left.thickness_cm.total_cmp(&right.thickness_cm));
-    patches.dedup_by(|later, earlier| {
-        later.material == earlier.material && later.thickness_cm < earlier.thickness_cm + 1e-9
-    });
-    patches
+    wedge::patches(&Pair::baggage(), Detector::default())
 }
 
 /// Classes of the samples on the one step of `scene`, its edges left out.

@@ -8,13 +8,18 @@ use portside_devices::simulate::BeltSite;
 use tokio_util::sync::CancellationToken;
 
 use super::daemon::Paths;
+use crate::run::materials;
 use crate::simulate::Served;
 use crate::simulate::detector::Subject;
+use crate::simulate::phantom::beam::Pair;
+use crate::simulate::phantom::{Detector, wedge};
 use crate::simulate::tunnel::{LineSender, Tunnel, TunnelSetup};
 
 /// The profile of its detector, for the lane file's `detector`.
 const PROFILE: &str = include_str!("detector.toml");
 const PROFILE_NAME: &str = "xray/demo-lines";
+/// Its id in the lane file.
+const DEVICE: &str = "scanner";
 /// As belt, lane file and profile say it.
 pub(super) const TUNNEL: TunnelSetup = TunnelSetup { pixels: 576, pitch_mm: 1.0, line_mm: 1.25, source_mm: 1_200.0 };
 /// Dark lines and white ones of a calibration.
@@ -42,6 +47,7 @@ impl Machine {
         std::fs::write(file, PROFILE)?;
         let detector = Profile::parse(PROFILE_NAME, PROFILE).ok().and_then(|profile| profile.detector);
         let detector = detector.ok_or_else(|| std::io::Error::other("its profile is broken"))?;
+        calibrate_materials(paths)?;
         let tunnel = Arc::new(Mutex::new(Tunnel::new(TUNNEL, &detector, seed)));
         let calibrated = tunnel.clone();
         let calibrate = Arc::new(move || lock(&calibrated).calibrate(CALIBRATION));
@@ -68,6 +74,14 @@ impl Machine {
             tokio::time::sleep(EMPTIES).await;
         }
     }
+}
+
+/// What a technician does once with a step wedge on the real machine (`portside wedge`).
+fn calibrate_materials(paths: &Paths) -> std::io::Result<()> {
+    let patches = wedge::patches(&Pair::baggage(), Detector::default());
+    let path = materials::path(&paths.store(), DEVICE);
+    std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
+    std::fs::write(path, serde_json::to_vec(&patches)?)
 }
 
 fn lock(tunnel: &Mutex<Tunnel>) -> std::sync::MutexGuard<'_, Tunnel> {

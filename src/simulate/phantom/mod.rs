@@ -12,6 +12,7 @@ pub mod luggage;
 pub mod material;
 pub mod scene;
 mod substance;
+pub mod wedge;
 
 use beam::{Beam, Pair};
 use scene::Scene;

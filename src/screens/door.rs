@@ -24,6 +24,7 @@ pub(super) fn router(app: Arc<App>) -> axum::Router {
         .route("/desk/{station}/{agency}", get(pages::desk))
         .route("/desk/{station}/{agency}/live", any(live::open))
         .route("/assets/{*path}", get(pages::asset))
+        .route("/favicon.ico", get(pages::icon))
         .route("/healthz", get(pages::health))
         .route("/api/login", post(login::login))
         .route("/api/first", post(login::first))

@@ -49,6 +49,11 @@ pub(super) async fn asset(Path(path): Path<String>) -> Response {
     response
 }
 
+/// Browsers ask for it where a page names none, such as for a refusal.
+pub(super) async fn icon() -> Response {
+    file("icon.svg")
+}
+
 /// Well while the control task is.
 pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
     let silent = app.clock.moment().since(app.status.borrow().at);

@@ -113,7 +113,7 @@ fn sealed_until_opened(records: &[&Record], log: &[u8]) {
     }
     for sealed in records.iter().filter(|record| record.kind() == "inspection.verdict.sealed") {
         let fields: BTreeSet<_> = sealed.data().as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(fields, ["agency", "sealed"].into(), "{sealed:?}");
+        assert_eq!(fields, ["after_ms", "agency", "sealed"].into(), "{sealed:?}");
         let text = sealed.data()["sealed"].as_str().unwrap();
         let plain = hex::decode(text).expect("hex");
         for word in ["clear", "alarm", "unknown", "verdict"] {

@@ -148,9 +148,12 @@ impl DeskSite {
         format!("https://127.0.0.1:{}{path}", self.port)
     }
 
+    /// A person starts the belt, and again where the lane still held it.
     pub fn start_belt(&self) {
-        self.belt.with(|site, now| site.at(now).start());
-        self.daemon.until("a belt that is seen running", |status| status["lane"]["motion"] == "running");
+        self.daemon.until("a belt that is seen running", |status| {
+            start_again(&self.belt);
+            status["lane"]["motion"] == "running"
+        });
     }
 
     pub fn stop_belt(&self) {

@@ -82,7 +82,7 @@ fn every_contradiction_is_faulted_where_it_stands() {
         ("rate = 100", "rate = 100\nend = \"0D 0A\"", "E0312", "8"),
         ("rate = 100", "rate = 100\ntrailer = 2\nend = \"0A\"\nchecksum = { sum = \"xor8\" }", "E0312", "8"),
         ("lines = \"flagged\"", "lines = \"first\", dark = 10", "E0303", "{ lines = \"first\", dark = 10 }"),
-        ("lines = \"flagged\"", "lines = \"done\", air = 60000, white = 5", "E0312", "white"),
+        ("lines = \"flagged\"", "lines = \"done\", air = 60000, white = 8", "E0312", "white"),
         ("lines = \"flagged\"", "lines = \"flaged\"", "E0305", "\"flaged\""),
         ("rate = 100", "rate = 100\nbelt_speed = 5", "E0302", "belt_speed"),
     ];

@@ -352,6 +352,44 @@ mod tests {
         assert_eq!(processor.drift(), before);
     }
 
+    #[test]
+    fn quiet_lines_before_a_subject_do_not_end_its_image() {
+        let settings = Segmentation { lead_in: 12, ..settings() };
+        let mut processor = Processor::new(format(1), Calibration::corrected(&format(1), AIR), settings);
+        let steps = play(&mut processor, &lines(20, 12));
+        assert_eq!(told(&steps), "[~~~~~~~~~~~~############~~~~~~~~] 0/32 []");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        /// Under which settings ever it opens an image: a subject is one, or as many as `lines_max` cuts it into, and each
+        /// shows something of it.
+        #[test]
+        fn a_subject_is_one_image_whatever_the_settings(
+            (subject, air) in (1u32..80, 100usize..160),
+            (open_permille, keep_permille) in (0u16..500, 0u16..=1_000),
+            (speck, width_open, width_keep) in (0u32..=10, 0u32..=10, 0u32..60),
+            (lines_min, lead_in, lead_out, lines_max) in (0u32..80, 0u32..120, 0u32..=100, 0u32..200),
+        ) {
+            let settings = Segmentation {
+                open_permille, keep_permille, speck, width_open, width_keep, lead_in, lead_out, lines_max,
+                lines_min: lines_min.min(subject), ..settings()
+            };
+            let mut processor = Processor::new(format(1), Calibration::corrected(&format(1), AIR), settings.clone());
+            let mut steps = play(&mut processor, &lines(air, subject as usize));
+            steps.extend(processor.silence());
+            let all = told(&steps);
+            let images: Vec<String> =
+                steps.split_inclusive(|step| matches!(step, Step::End(_))).map(|image| told(image)).collect();
+            let (last, cut) = images.split_last().expect("an image");
+            prop_assert!(images.iter().all(|image| image.contains('#')), "{all}");
+            prop_assert!(cut.iter().all(|image| image.contains("Oversize")), "{all}");
+            let fits = lead_in + subject + lead_out.max(1) <= lines_max;
+            prop_assert!(!fits || (cut.is_empty() && !last.contains("Oversize")), "{all}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -123,6 +123,22 @@ struct Open {
     incomplete: bool,
 }
 
+impl Open {
+    fn push(&mut self, row: Row, look: &Look, steps: &mut Vec<Step>) {
+        self.filled += u32::from(row.iter().any(|cell| cell.filled));
+        self.incomplete |= row.iter().any(|cell| cell.unknown);
+        self.clipped += u32::from(look.clipped);
+        self.quiet = if look.keeps { 0 } else { self.quiet + 1 };
+        self.dark = if look.dark { self.dark + 1 } else { 0 };
+        let index = self.lines;
+        self.lines += 1;
+        let lines = (0u8..).zip(row);
+        steps.extend(
+            lines.map(|(view, cell)| Step::Line(Line { index, view, filled: cell.filled, samples: cell.samples })),
+        );
+    }
+}
+
 /// What a row shows.
 struct Look {
     opens: bool,
@@ -132,7 +148,13 @@ struct Look {
 }
 
 impl Segmenter {
-    pub(super) const fn new(format: &Format, settings: Segmentation) -> Self {
+    pub(super) fn new(format: &Format, settings: Segmentation) -> Self {
+        // An image holds the lines that open it and no longer lead-in than still fits: else it would be full before its
+        // subject is in it.
+        let lines_min = settings.lines_min.max(1);
+        let lines_max = settings.lines_max.max(lines_min);
+        let lead_in = settings.lead_in.min(lines_max - lines_min);
+        let settings = Segmentation { lines_min, lines_max, lead_in, ..settings };
         let state = State::Waiting { kept: VecDeque::new(), absorbing: 0, joined: true };
         Self { settings, pixels: format.pixels as usize, state }
     }
@@ -151,7 +173,7 @@ impl Segmenter {
                     (false, false) => 0,
                 };
                 kept.push_back(row);
-                if *absorbing >= self.settings.lines_min.max(1) {
+                if *absorbing >= self.settings.lines_min {
                     let whole = !*joined || kept.len() > *absorbing as usize;
                     let rows = std::mem::take(kept);
                     self.open(rows, whole, steps);
@@ -179,17 +201,18 @@ impl Segmenter {
 
     fn open(&mut self, rows: VecDeque<Row>, whole: bool, steps: &mut Vec<Step>) {
         steps.push(Step::Begin);
-        self.state = State::Open(Open { incomplete: !whole, ..Open::default() });
+        let mut open = Open { incomplete: !whole, ..Open::default() };
         for row in rows {
             let look = self.look(&row);
-            self.add(row, &look, steps);
+            open.push(row, &look, steps);
         }
+        self.state = State::Open(open);
     }
 
     fn add(&mut self, row: Row, look: &Look, steps: &mut Vec<Step>) {
         let State::Open(open) = &mut self.state else { return };
-        if open.lines >= self.settings.lines_max.max(1) {
-            let quiet = open.quiet > 0;
+        if open.lines >= self.settings.lines_max {
+            let quiet = open.quiet > 0 || !look.keeps;
             end(open, true, &self.settings, steps);
             if quiet {
                 // Nothing may come any more, and an image of nothing would be one too many.
@@ -200,17 +223,7 @@ impl Segmenter {
             steps.push(Step::Begin);
             *open = Open { incomplete: true, dark: open.dark, ..Open::default() };
         }
-        open.filled += u32::from(row.iter().any(|cell| cell.filled));
-        open.incomplete |= row.iter().any(|cell| cell.unknown);
-        open.clipped += u32::from(look.clipped);
-        open.quiet = if look.keeps { 0 } else { open.quiet + 1 };
-        open.dark = if look.dark { open.dark + 1 } else { 0 };
-        let index = open.lines;
-        open.lines += 1;
-        let lines = (0u8..).zip(row);
-        steps.extend(
-            lines.map(|(view, cell)| Step::Line(Line { index, view, filled: cell.filled, samples: cell.samples })),
-        );
+        open.push(row, look, steps);
         open.incomplete |= open.dark >= DARK_LINES;
         if open.dark >= DARK_LINES {
             end(open, false, &self.settings, steps);
@@ -232,9 +245,11 @@ impl Segmenter {
         let ((width_open, clipped), (width_keep, _)) = (wide(open), wide(keep));
         let through = below(1000 - DARK_PERMILLE);
         let dark = row.iter().flat_map(|cell| cell.samples.iter()).all(|sample| *sample < through);
+        let opens = width_open >= self.settings.width_open.max(1);
         Look {
-            opens: width_open >= self.settings.width_open.max(1),
-            keeps: width_keep >= self.settings.width_keep.max(1),
+            opens,
+            // What would open an image keeps it open, also where a technician made keeping harder than opening.
+            keeps: opens || width_keep >= self.settings.width_keep.max(1),
             // Without a beam nothing reaches anywhere.
             clipped: clipped && !dark,
             dark,

@@ -112,11 +112,7 @@ fn segmentation(config: &Config, detector: &Detector) -> Segmentation {
             lines_max: lines(VEHICLE_UM, usual.lines_max),
             ..usual
         },
-        (Way::Belt(belt), _) => {
-            let lead_out = lines((belt.gap_mm * 1e3) as u32, 16);
-            // Quiet lines kept before a subject must not be as many as end one.
-            Segmentation { lead_out, lead_in: usual.lead_in.min(lead_out / 2), ..usual }
-        }
+        (Way::Belt(belt), _) => Segmentation { lead_out: lines((belt.gap_mm * 1e3) as u32, 16), ..usual },
         (Way::Gate(_), Traffic::Baggage | Traffic::Parcel | Traffic::Person) => usual,
     }
 }

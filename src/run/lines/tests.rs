@@ -18,6 +18,13 @@ use crate::simulate::phantom::scene::Scene;
 /// Lines of a subject.
 const LONG: u32 = 120;
 
+/// Only so that what never comes fails the test instead of stopping it.
+const HANG: Duration = Duration::from_secs(120);
+
+async fn hangs<T>(what: &str, waiting: impl Future<Output = T>) -> T {
+    tokio::time::timeout(HANG, waiting).await.unwrap_or_else(|_| panic!("waited {} s for {what}", HANG.as_secs()))
+}
+
 struct Site {
     source: LineDetector,
     feed: Feed,
@@ -83,11 +90,14 @@ impl Site {
 
     /// Waits until the detector is heard again.
     async fn up(&mut self) {
-        while !matches!(self.readings.recv().await, Some(FieldEvent::Link { state: LinkState::Up, .. })) {}
+        while !matches!(
+            hangs("the link", self.readings.recv()).await,
+            Some(FieldEvent::Link { state: LinkState::Up, .. })
+        ) {}
     }
 
     async fn picture(&mut self) -> Picture {
-        match self.told.recv().await {
+        match hangs("an image", self.told.recv()).await {
             Some(Told::Picture { picture, path: None }) => picture,
             other => panic!("{other:?}"),
         }
@@ -96,7 +106,7 @@ impl Site {
     /// Waits for a reading of `point` that is good.
     async fn reading(&mut self, point: &str) -> Value {
         loop {
-            if let Some(FieldEvent::Batch { readings, .. }) = self.readings.recv().await {
+            if let Some(FieldEvent::Batch { readings, .. }) = hangs(point, self.readings.recv()).await {
                 let found = readings.into_iter().find(|reading| &*reading.point == point && reading.quality.is_good());
                 if let Some(value) = found.and_then(|reading| reading.value) {
                     return value;

@@ -163,6 +163,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         status: status.clone(),
         people,
         evidence: evidence.clone(),
+        records: journal.reader(),
         calls,
         stops: stops_out,
         clock,

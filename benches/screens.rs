@@ -69,7 +69,7 @@ async fn listen(mut desk: Desk, tell: Sender<Heard>) {
             }
             Message::Text(text) if text.contains(r#""type":"image.end""#) => Heard::End { at },
             Message::Text(text) if text.contains(r#""type":"gone""#) => Heard::Gone,
-            _ => continue,
+            Message::Text(_) | Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => continue,
         };
         if tell.send(heard).is_err() {
             return;

@@ -167,6 +167,7 @@ pub async fn run_once(env: Environment, stop: CancellationToken) -> Result<(), R
         people,
         evidence: evidence.clone(),
         materials,
+        records: journal.reader(),
         calls,
         stops: stops_out,
         clock,

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use portside::image::feed::Settings;
+use portside::image::files::tiff16;
+use portside::image::{AIR, Line, Scan};
+use portside::journal::{Draft, Stream};
 use portside::lane::Act;
 use portside::people::{Role, Secret};
-use portside::screens::Limits;
-use screens_site::{Desk, PASSWORD, Pages, Told, format, line, outcome, sight, subject};
+use screens_site::{Desk, PASSWORD, Pages, Told, format, line, outcome, patient, sight, subject};
 use serde_json::Value;
 
 const PIXELS: u32 = 64;
@@ -82,7 +84,7 @@ async fn every_desk_sees_every_line_though_others_come_and_go_during_the_scan() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_desk_that_takes_nothing_is_thinned_and_gets_all_of_it_later_while_another_is_up_to_date() {
-    let pages = Pages::with(2, Limits::default(), Settings { behind: 100, ..Settings::default() }).await;
+    let pages = Pages::with(2, patient(), Settings { behind: 100, ..Settings::default() }).await;
     let (mut slow, mut fast) = (pages.seat(0).await, pages.seat(1).await);
     slow.until("state").await;
     pages.feed.begin("i".into(), &format(1152));
@@ -121,7 +123,7 @@ async fn a_page_hears_a_beat_each_second_though_the_control_task_answers_nobody(
 
 #[tokio::test]
 async fn an_older_image_comes_again_when_it_is_asked_for_and_one_that_is_gone_is_said_to_be() {
-    let pages = Pages::with(1, Limits::default(), Settings { images: 2, ..Settings::default() }).await;
+    let pages = Pages::with(1, patient(), Settings { images: 2, ..Settings::default() }).await;
     for image in ["a", "b", "c"] {
         pages.feed.begin(image.into(), &format(PIXELS));
         write(&pages, image, 0..40, PIXELS);
@@ -136,6 +138,62 @@ async fn an_older_image_comes_again_when_it_is_asked_for_and_one_that_is_gone_is
     whole(&mut desk, "b", 40).await;
     desk.say(r#"{"type":"want","image":"a"}"#).await;
     assert_eq!(desk.text("gone").await["image"], "a");
+}
+
+#[tokio::test]
+async fn a_live_image_that_memory_let_go_of_comes_back_from_the_file_that_it_became() {
+    let pages = Pages::with(1, patient(), Settings { images: 1, ..Settings::default() }).await;
+    let id = "019aa8a0-0000-7000-8000-000000000001";
+    let lines = || (0..30).map(|index| air(index, PIXELS));
+    let mut scan = Scan::new(format(PIXELS));
+    lines().for_each(|line| assert!(scan.add(&line)));
+    pages.feed.begin(id.into(), &format(PIXELS));
+    lines().for_each(|line| pages.feed.line(id, line));
+    pages.feed.end(id, &outcome(30));
+    let kept = pages.evidence.put(&tiff16(&scan).unwrap()).unwrap();
+    let shown = pages.evidence.put(b"a file for the eye that nobody can decode").unwrap();
+    for (image, form, sha256) in [(id, "rendered", &shown.sha256), (id, "raw", &kept.sha256)] {
+        let data = serde_json::json!({
+            "image": image, "form": form, "sha256": sha256, "lines": 30, "filled": 2, "flaws": ["clipped"],
+        });
+        let draft = Draft::new(Stream::Inspection, "inspection.picture", "i-1", pages.clock.wall(), data);
+        pages.journal.append(&[draft]).await.unwrap();
+    }
+    let cookie = pages.login(0, Role::Officer).await;
+    let mut desk = pages.desk(0, &cookie).await;
+    desk.until("image.end").await;
+    pages.feed.begin("next".into(), &format(PIXELS));
+    desk.until("image.begin").await;
+    // Nobody knows of which inspection it is, so nobody can look for its file.
+    desk.say(&format!(r#"{{"type":"want","image":"{id}"}}"#)).await;
+    desk.until("gone").await;
+    let seen = sight(vec![subject("i-1", &[id], &pages.agencies, |_| "waiting")]);
+    pages.publish(1, BTreeMap::from([(pages.agencies[0].clone(), seen)]));
+    desk.until("state").await;
+    desk.say(&format!(r#"{{"type":"want","image":"{id}"}}"#)).await;
+    let begun = desk.text("image.begin").await;
+    assert_eq!((&begun["image"], &begun["format"]["energies"]), (&id.into(), &2.into()));
+    let told = desk.until("image.end").await;
+    let got = told.iter().filter_map(|told| match told {
+        Told::Lines(frame) => Some(frame.lines().map(|(index, samples)| (index, samples.to_vec())).collect::<Vec<_>>()),
+        Told::Text(_) | Told::Closed(_) => None,
+    });
+    let sent: Vec<_> = lines().map(|line| (line.index, line.samples.to_vec())).collect();
+    assert_eq!(got.collect::<Vec<_>>().concat(), sent);
+    let Some(Told::Text(end)) = told.last() else { unreachable!() };
+    assert_eq!(
+        end["outcome"],
+        serde_json::json!({ "lines": 30, "filled": 2, "flaws": ["clipped"] }),
+        "as it ended, not as its file was read"
+    );
+    let picture = pages.get(&format!("/api/image/{id}/presentation.png"), &cookie).await;
+    assert_eq!((picture.status, &picture.body[..8]), (200, &b"\x89PNG\r\n\x1a\n"[..]));
+}
+
+/// A line of nearly nothing but air.
+fn air(index: u32, pixels: u32) -> Line {
+    let samples = (0..2 * pixels).map(|pixel| AIR - ((index * 7 + pixel) % 500) as u16).collect();
+    Line { index, view: 0, filled: false, samples }
 }
 
 /// One review as the first desk lives it; `sealed`: the other desk gives its verdict before the first does.
@@ -192,6 +250,37 @@ async fn no_frame_that_a_desk_gets_shows_whether_another_desk_has_given_its_verd
     assert_eq!(generations, [2, 3, 4], "numbers are the desk's own");
     assert_eq!(states[0]["subjects"][0]["desks"][1]["standing"], "hidden");
     assert_eq!(states[2]["subjects"][0]["desks"][1]["standing"], "clear");
+}
+
+#[tokio::test]
+async fn between_two_beats_a_desk_is_sent_nothing_at_all_when_another_one_judges() {
+    let pages = Pages::open(2).await;
+    let mut desk = pages.seat(0).await;
+    let names = pages.agencies.clone();
+    let see = |mine: &'static str, other: &'static str| -> BTreeMap<Arc<str>, _> {
+        let sees = |own: usize, standing: &'static str| {
+            let own = names[own].clone();
+            let mut seen = subject("i-1", &["img"], &names, |agency| if *agency == *own { standing } else { "hidden" });
+            seen.images.clear();
+            (own, sight(vec![seen]))
+        };
+        BTreeMap::from([sees(0, mine), sees(1, other)])
+    };
+    pages.publish(1, see("waiting", "waiting"));
+    while desk.text("state").await["subjects"].as_array().unwrap().is_empty() {}
+    desk.text("beat").await;
+    for (generation, other) in (2..).zip(["given", "waiting", "given"]) {
+        pages.publish(generation, see("waiting", other));
+        // The page has looked at the status by the second of these beats, whatever the machine's load.
+        for _ in 0..2 {
+            let told = desk.next().await;
+            assert!(matches!(&told, Told::Text(text) if text["type"] == "beat"), "{told:?}");
+        }
+    }
+    // The same publication is told at once where it is this desk that judged.
+    pages.publish(5, see("given", "given"));
+    let told = desk.text("state").await;
+    assert_eq!((&told["generation"], &told["subjects"][0]["desks"][0]["standing"]), (&3.into(), &"given".into()));
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::control::status::Status;
 use crate::field::decoder::Decoder;
 use crate::image::feed::Feed;
 use crate::image::material::Table;
-use crate::journal::EvidenceFiles;
+use crate::journal::{EvidenceFiles, Reader};
 use crate::lane::DeskRole;
 use crate::people::People;
 use crate::screens::{self, Hosts, Limits, Seat, Site, certificate};
@@ -36,6 +36,7 @@ pub(super) struct Sources {
     pub(super) people: People,
     pub(super) evidence: EvidenceFiles,
     pub(super) materials: Option<Arc<Table>>,
+    pub(super) records: Reader,
     pub(super) calls: mpsc::Sender<Asked>,
     pub(super) stops: mpsc::Sender<Asked>,
     pub(super) clock: Clock,
@@ -75,7 +76,7 @@ async fn run(screens: &Screens, site: Site, sources: Sources, tls: TlsAcceptor, 
     if let (Ok(address), Some(name)) = (listener.local_addr(), names.first()) {
         tracing::info!("the pages are at https://{name}:{}/, listening on {address}", address.port());
     }
-    let Sources { feed, status, people, evidence, materials, calls, stops, clock } = sources;
+    let Sources { feed, status, people, evidence, materials, records, calls, stops, clock } = sources;
     let parts = screens::Parts {
         site,
         hosts: Hosts::new(names),
@@ -84,6 +85,7 @@ async fn run(screens: &Screens, site: Site, sources: Sources, tls: TlsAcceptor, 
         status,
         people,
         evidence,
+        records,
         decoder: Decoder::default(),
         materials,
         calls,

@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize as _;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{App, Visitor, reply};
 use crate::field::decoder::{Bytes, Decoder};
 use crate::image::feed::{Feed, Snapshot, Stored};
 use crate::image::material::Table;
-use crate::image::{self, Finished, Line, Scan, files, render};
-use crate::journal::EvidenceFiles;
+use crate::image::{self, Finished, Line, Outcome, Scan, files, render};
+use crate::journal::{EvidenceFiles, Reader, Record};
 
 /// Files decoded at once: each may take a gigabyte for a moment.
 const AT_ONCE: usize = 1;
@@ -22,67 +24,116 @@ const KNOWN: usize = 256;
 /// Longest id.
 const ID_MAX: usize = 64;
 
-/// The ids of the station's last images: nothing else of the evidence may be asked for.
+/// The ids of the station's last images, and whose they are as far as it is known: nothing else of the evidence may be
+/// asked for.
 #[derive(Debug, Default)]
-pub(super) struct Known(Mutex<VecDeque<Arc<str>>>);
+pub(super) struct Known(Mutex<VecDeque<(Arc<str>, Option<Arc<str>>)>>);
 
 impl Known {
-    pub(super) fn add<'a>(&self, ids: impl IntoIterator<Item = &'a Arc<str>>) {
+    /// An image of an inspection; a live one is known before it is of any.
+    pub(super) fn add(&self, id: &Arc<str>, inspection: Option<&Arc<str>>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for id in ids {
-            if !known.contains(id) {
-                known.push_back(id.clone());
-            }
+        match known.iter_mut().find(|(known, _)| known == id) {
+            Some((_, of)) => *of = inspection.or(of.as_ref()).cloned(),
+            None => known.push_back((id.clone(), inspection.cloned())),
         }
         let excess = known.len().saturating_sub(KNOWN);
         known.drain(..excess);
     }
 
-    pub(super) fn contains(&self, id: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|known| **known == *id)
+    /// Which image it is, if the station had it.
+    pub(super) fn named(&self, id: &str) -> Option<Wanted> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (image, inspection) = known.iter().find(|(known, _)| **known == *id)?;
+        Some(Wanted { image: image.clone(), inspection: inspection.clone() })
     }
+}
+
+/// An image that memory let go of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    image: Arc<str>,
+    inspection: Option<Arc<str>>,
+}
+
+/// The file of an image, as its record tells.
+#[derive(Debug, PartialEq, Eq)]
+struct Kept {
+    sha256: String,
+    /// How the image ended; `None` for a file that came finished.
+    outcome: Option<Outcome>,
 }
 
 /// Where finished images lie.
 #[derive(Debug)]
 pub(super) struct Archive {
     evidence: EvidenceFiles,
+    records: Reader,
     decoder: Decoder,
     places: Semaphore,
 }
 
 impl Archive {
-    pub(super) fn new(evidence: EvidenceFiles, decoder: Decoder) -> Self {
-        Self { evidence, decoder, places: Semaphore::new(AT_ONCE) }
+    pub(super) fn new(evidence: EvidenceFiles, records: Reader, decoder: Decoder) -> Self {
+        Self { evidence, records, decoder, places: Semaphore::new(AT_ONCE) }
     }
 
-    /// Puts a finished file's image into `feed`; `false` when there is no such file, or nobody can read it.
-    pub(super) async fn bring_back(&self, id: &Arc<str>, feed: &Feed) -> bool {
-        let Some(finished) = self.finished(id).await else { return false };
+    /// Puts an image into `feed` once more; `false` when there is no file of it, or nobody can read it.
+    pub(super) async fn bring_back(&self, wanted: &Wanted, feed: &Feed) -> bool {
+        let id = &wanted.image;
+        let Some((finished, outcome)) = self.finished(wanted).await else { return false };
         if feed.snapshot(id).is_some() {
             return true;
         }
         feed.begin(id.clone(), finished.format());
         let lines = finished.lines();
         lines.for_each(|line| feed.line(id, line));
-        feed.end(id, &finished.outcome());
+        feed.end(id, &outcome);
         true
     }
 
-    async fn finished(&self, id: &str) -> Option<Finished> {
-        // Only evidence has a hash for a name; the file's place is made of it.
-        if id.len() != ID_MAX || !id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-            return None;
-        }
+    async fn finished(&self, wanted: &Wanted) -> Option<(Finished, Outcome)> {
+        let id = wanted.image.clone();
+        let Kept { sha256, outcome } = match is_hash(&id) {
+            true => Kept { sha256: id.to_string(), outcome: None },
+            false => self.on_record(wanted).await?,
+        };
         let _place = self.places.acquire().await.ok()?;
-        let (evidence, sha256) = (self.evidence.clone(), id.to_owned());
+        let evidence = self.evidence.clone();
         let file = tokio::task::spawn_blocking(move || evidence.read(&sha256)).await.ok()?;
-        let file = file.inspect_err(|error| tracing::warn!(id, %error, "an image cannot be read again")).ok()?;
+        let file = file.inspect_err(|error| tracing::warn!(%id, %error, "an image cannot be read again")).ok()?;
         let picture = self.decoder.picture(Bytes { file: &file, sidecar: None }).await;
         let picture =
-            picture.inspect_err(|failure| tracing::warn!(id, ?failure, "an image cannot be shown again")).ok()?;
-        tokio::task::spawn_blocking(move || image::of_picture(&picture)).await.ok()
+            picture.inspect_err(|failure| tracing::warn!(%id, ?failure, "an image cannot be shown again")).ok()?;
+        let finished = tokio::task::spawn_blocking(move || image::of_picture(&picture)).await.ok()?;
+        let outcome = outcome.unwrap_or_else(|| finished.outcome());
+        Some((finished, outcome))
     }
+
+    /// A live image's file: the records of its inspection say which one it became.
+    async fn on_record(&self, wanted: &Wanted) -> Option<Kept> {
+        let Wanted { image, inspection } = wanted;
+        let records = self.records.inspection(inspection.as_ref()?.to_string()).await;
+        let records =
+            records.inspect_err(|error| tracing::warn!(%image, %error, "nobody knows an image's file")).ok()?;
+        let files: Vec<Value> = records.iter().filter_map(|stored| file_of(&stored.bytes, image)).collect();
+        // What is for processing shows the same as the lines did; what is for presentation would be better than nothing.
+        let file = files.iter().find(|data| data["form"] == "raw").or(files.first())?;
+        let sha256 = file["sha256"].as_str().filter(|sha256| is_hash(sha256))?.to_owned();
+        Some(Kept { sha256, outcome: Outcome::deserialize(file).ok() })
+    }
+}
+
+/// The data of a record that says which file an image became.
+fn file_of(record: &[u8], image: &str) -> Option<Value> {
+    let record = Record::parse(record).ok()?;
+    let data = (record.kind == "inspection.picture").then(|| record.value())?;
+    (data["image"] == image).then_some(data)
+}
+
+/// Evidence has a hash for a name, and the file's place is made of it.
+fn is_hash(id: &str) -> bool {
+    id.len() == ID_MAX && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// The first view of an image as a person sees it.
@@ -98,17 +149,22 @@ pub(super) async fn presentation(State(app): State<Arc<App>>, visitor: Visitor, 
     let kept = app.feed.snapshot(&id).or_else(|| app.recalled.snapshot(&id));
     let scan = match kept {
         Some(kept) => scan(&kept),
-        None if app.known.contains(&id) => match app.archive.finished(&id).await {
-            Some(finished) => finished.scan,
+        None => match gone(&app, &id).await {
+            Some(scan) => scan,
             None => return absent(),
         },
-        None => return absent(),
     };
     let materials = app.materials.clone();
     match tokio::task::spawn_blocking(move || picture(&scan, materials.as_deref())).await {
         Ok(Some(bytes)) => ([(header::CONTENT_TYPE, "image/png")], bytes).into_response(),
         Ok(None) | Err(_) => absent(),
     }
+}
+
+async fn gone(app: &App, id: &str) -> Option<Scan> {
+    let wanted = app.known.named(id)?;
+    let (finished, _) = app.archive.finished(&wanted).await?;
+    Some(finished.scan)
 }
 
 fn picture(scan: &Scan, materials: Option<&Table>) -> Option<Vec<u8>> {
@@ -139,8 +195,19 @@ mod tests {
     fn only_the_last_images_of_the_station_may_be_asked_for() {
         let known = Known::default();
         let ids: Vec<Arc<str>> = (0..KNOWN + 1).map(|number| number.to_string().into()).collect();
-        known.add(&ids);
-        known.add(&ids[KNOWN..]);
-        assert!(!known.contains("0") && known.contains("1") && known.contains(&ids[KNOWN]));
+        ids.iter().for_each(|id| known.add(id, None));
+        known.add(&ids[KNOWN], None);
+        assert_eq!(known.named("0"), None);
+        assert!(known.named("1").is_some() && known.named(&ids[KNOWN]).is_some());
+    }
+
+    #[test]
+    fn whose_an_image_is_stays_known() {
+        let (known, image, inspection): (_, Arc<str>, Arc<str>) = (Known::default(), "img".into(), "i-1".into());
+        known.add(&image, None);
+        assert_eq!(known.named("img"), Some(Wanted { image: image.clone(), inspection: None }));
+        known.add(&image, Some(&inspection));
+        known.add(&image, None);
+        assert_eq!(known.named("img"), Some(Wanted { image, inspection: Some(inspection) }));
     }
 }

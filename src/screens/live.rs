@@ -301,7 +301,9 @@ impl Page {
         self.generation += 1;
         let text = desk::message(&state, self.generation, self.app.clock.moment(), &self.now());
         self.socket.send(Message::Text(text.into())).await?;
-        self.app.known.add(state.subjects.iter().flat_map(|subject| subject.images.iter()));
+        for subject in &state.subjects {
+            subject.images.iter().for_each(|image| self.app.known.add(image, Some(&subject.id)));
+        }
         self.told = Some(state);
         self.report();
         Ok(())
@@ -352,11 +354,11 @@ impl Page {
         if self.watcher.want(image) || self.old.want(image) {
             return Ok(());
         }
-        if !self.app.known.contains(image) {
+        let Some(wanted) = self.app.known.named(image) else {
             return self.say(&json!({ "type": "gone", "image": image })).await;
-        }
-        let (app, id) = (self.app.clone(), image.clone());
-        let task = tokio::spawn(async move { app.archive.bring_back(&id, &app.recalled).await });
+        };
+        let app = self.app.clone();
+        let task = tokio::spawn(async move { app.archive.bring_back(&wanted, &app.recalled).await });
         if let Some((_, before)) = self.bringing.replace((image.clone(), task)) {
             before.abort();
         }
@@ -380,10 +382,10 @@ impl Page {
             }
             News::Link { up } => json!({ "type": "link", "up": up }),
             News::Begin { image, number, format, made } => {
-                self.app.known.add([&image]);
+                self.app.known.add(&image, None);
                 json!({
-                "type": "image.begin", "image": image, "number": number, "format": &*format,
-                "made": rfc3339_millis(made),
+                    "type": "image.begin", "image": image, "number": number, "format": &*format,
+                    "made": rfc3339_millis(made),
                 })
             }
             News::End { image, number, outcome, missing } => json!({

@@ -38,7 +38,7 @@ use crate::control::status::Status;
 use crate::field::decoder::Decoder;
 use crate::image::feed::{self, Feed};
 use crate::image::material::Table;
-use crate::journal::EvidenceFiles;
+use crate::journal::{EvidenceFiles, Reader};
 use crate::lane::Officer;
 use crate::people::{People, Person};
 use archive::{Archive, Known};
@@ -114,6 +114,8 @@ pub struct Parts {
     pub people: People,
     /// Where finished images lie.
     pub evidence: EvidenceFiles,
+    /// Which of them an image became.
+    pub records: Reader,
     /// What reads them.
     pub decoder: Decoder,
     /// Which material colours what, calibrated for the station's machine; `None`: images stay grey.
@@ -162,7 +164,8 @@ impl Visitor {
 
 /// Serves the screens until `stop`.
 pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: CancellationToken) {
-    let Parts { site, hosts, limits, feed, status, people, evidence, decoder, materials, calls, stops, clock } = parts;
+    let Parts { site, hosts, limits, feed, status, people, evidence, records, .. } = parts;
+    let Parts { decoder, materials, calls, stops, clock, .. } = parts;
     let app = Arc::new(App {
         site,
         hosts,
@@ -171,7 +174,7 @@ pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: 
         recalled: Feed::new(RECALLED, clock),
         status,
         people,
-        archive: Archive::new(evidence, decoder),
+        archive: Archive::new(evidence, records, decoder),
         known: Known::default(),
         materials,
         calls,

@@ -46,6 +46,8 @@ pub struct Pages {
     pub acts: Arc<Mutex<Vec<(Officer, Act)>>>,
     pub people: People,
     pub clock: Clock,
+    pub journal: Journal,
+    pub evidence: EvidenceFiles,
     pub agencies: Vec<Arc<str>>,
     connector: TlsConnector,
     stop: CancellationToken,
@@ -60,7 +62,7 @@ impl Drop for Pages {
 
 impl Pages {
     pub async fn open(desks: usize) -> Self {
-        Self::with(desks, Limits::default(), Settings::default()).await
+        Self::with(desks, patient(), Settings::default()).await
     }
 
     pub async fn with(desks: usize, limits: Limits, settings: Settings) -> Self {
@@ -72,7 +74,7 @@ impl Pages {
         let agencies: Vec<Arc<str>> = (0..desks).map(|number| format!("agency{number}").into()).collect();
         let spans = Spans { lock_after: Duration::from_secs(300), session: Duration::from_secs(3600) };
         let settings_of_people = people::Settings { dir: dir.path().to_owned(), agencies: agencies.clone(), spans };
-        let people = People::open(settings_of_people, journal, clock).unwrap();
+        let people = People::open(settings_of_people, journal.clone(), clock).unwrap();
         let feed = Feed::new(settings, clock);
         let (status, seen) = watch::channel(Arc::new(idle(&agencies, clock)));
         let acts = Arc::new(Mutex::new(Vec::new()));
@@ -94,7 +96,8 @@ impl Pages {
             feed: feed.clone(),
             status: seen,
             people: people.clone(),
-            evidence,
+            evidence: evidence.clone(),
+            records: journal.reader(),
             decoder: Decoder::of(env!("CARGO_BIN_EXE_portside").into()),
             materials: None,
             calls,
@@ -102,7 +105,7 @@ impl Pages {
             clock,
         };
         tokio::spawn(screens::serve(listener, tls, parts, stop.clone()));
-        Self { address, feed, status, acts, people, clock, agencies, connector, stop, _dir: dir }
+        Self { address, feed, status, acts, people, clock, journal, evidence, agencies, connector, stop, _dir: dir }
     }
 
     /// A new user of an agency, logged in; the value of the cookie.
@@ -190,6 +193,12 @@ impl Pages {
         let status = Status { generation, sights: Arc::new(sights), ..idle(&self.agencies, self.clock) };
         self.status.send_replace(Arc::new(status));
     }
+}
+
+/// Limits that no load of the machine reaches.
+pub fn patient() -> Limits {
+    let hour = Duration::from_secs(3_600);
+    Limits { handshake: hour, head: hour, body: hour, stalled: hour, ..Limits::default() }
 }
 
 fn site(agencies: &[Arc<str>]) -> Site {

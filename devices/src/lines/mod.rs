@@ -10,6 +10,8 @@
 
 mod count;
 mod split;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -511,6 +513,3 @@ pub(crate) fn small() -> Detector {
         silence: Duration::from_millis(500),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! What a splitter makes of bytes, and what a counter means.
+//! Lines of a small detector, byte for byte.
 
 use super::*;
 

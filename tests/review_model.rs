@@ -266,7 +266,7 @@ fn as_act(deed: &Deed, inspection: Arc<str>, image: Option<ImageRef>, watched: b
         Deed::Hold { reason: given } => Act::PlaceHold { inspection, reason: reason(given) },
         Deed::Lift { reason: given } => Act::LiftHold { inspection, reason: reason(given) },
         Deed::Begin { with } => {
-            let with = with.into_iter().map(|agency| Arc::from(agency)).collect();
+            let with = with.into_iter().map(Arc::from).collect();
             Act::ExaminationBegin { inspection, with, note: Some(NOTE.into()) }
         }
         Deed::Arrive => Act::ExaminationArrive { inspection },

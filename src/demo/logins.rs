@@ -56,11 +56,11 @@ pub(super) async fn make(paths: &Paths, pages: SocketAddr) -> Result<Vec<Login>,
             agency: agency.to_owned(),
             role: Role::Officer,
         };
-        let code = match ask(paths, add).await {
+        let mut code = ask(paths, add).await;
+        if matches!(code, Reply::Refused { .. }) {
             // An earlier run was killed before it had written the password down.
-            Reply::Refused { .. } => ask(paths, UserAct::Code { name: name.to_owned() }).await,
-            code => code,
-        };
+            code = ask(paths, UserAct::Code { name: name.to_owned() }).await;
+        }
         let Reply::Code { code, .. } = code else { return Err(format!("no one-time code for {name}: {code:?}")) };
         let password = password()?;
         let chosen = json!({ "name": name, "code": code.expose(), "password": password });
@@ -115,7 +115,7 @@ async fn post(paths: &Paths, pages: SocketAddr, path: &str, cookie: &str, body: 
     if !answer.starts_with("HTTP/1.1 200") {
         return Err(format!("it was refused: {}", answer.lines().last().unwrap_or("no answer")));
     }
-    let cookie = answer.lines().find_map(|line| line.to_ascii_lowercase().starts_with("set-cookie:").then_some(line));
+    let cookie = answer.lines().find(|line| line.to_ascii_lowercase().starts_with("set-cookie:"));
     let value = cookie.and_then(|line| line.split_once(':')).and_then(|(_, cookie)| cookie.split(';').next());
     Ok(value.unwrap_or_default().trim().to_owned())
 }

@@ -64,7 +64,7 @@ impl People {
             if deed.again || matches!(reply, Err(_) | Ok(Reply::Failed { .. })) {
                 done.lock().unwrap_or_else(PoisonError::into_inner).remove(&deed.key);
             }
-            show.line(Line::Acted { officer: deed.officer, act: deed.act, reply });
+            show.line(Line::Acted { officer: deed.officer, act: Box::new(deed.act), reply });
         });
     }
 }

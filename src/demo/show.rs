@@ -42,7 +42,7 @@ pub(super) enum Line {
         /// Who.
         officer: Officer,
         /// What.
-        act: Act,
+        act: Box<Act>,
         /// The daemon's answer.
         reply: Result<Reply, String>,
     },

@@ -215,7 +215,7 @@ impl Feed {
 
     fn told(&self, image: &str, taken: Result<(), Unfit>) {
         match taken {
-            Ok(()) => drop(self.bell.send_replace(())),
+            Ok(()) => self.bell.send_replace(()),
             // Lines of an image that memory let go of, or cut, come at the pace of the belt: none is worth a line of log.
             Err(Unfit::NoImage | Unfit::Full) => tracing::debug!(image, "a line has no place in memory"),
             Err(unfit) => tracing::warn!(image, ?unfit, "the screens cannot show a line or image as it came"),

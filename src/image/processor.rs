@@ -381,7 +381,7 @@ mod tests {
             steps.extend(processor.silence());
             let all = told(&steps);
             let images: Vec<String> =
-                steps.split_inclusive(|step| matches!(step, Step::End(_))).map(|image| told(image)).collect();
+                steps.split_inclusive(|step| matches!(step, Step::End(_))).map(told).collect();
             let (last, cut) = images.split_last().expect("an image");
             prop_assert!(images.iter().all(|image| image.contains('#')), "{all}");
             prop_assert!(cut.iter().all(|image| image.contains("Oversize")), "{all}");

@@ -27,7 +27,10 @@ const ID_MAX: usize = 64;
 /// The ids of the station's last images, and whose they are as far as it is known: nothing else of the evidence may be
 /// asked for.
 #[derive(Debug, Default)]
-pub(super) struct Known(Mutex<VecDeque<(Arc<str>, Option<Arc<str>>)>>);
+pub(super) struct Known(Mutex<VecDeque<Owned>>);
+
+/// An image's id, and its inspection.
+type Owned = (Arc<str>, Option<Arc<str>>);
 
 impl Known {
     /// An image of an inspection; a live one is known before it is of any.

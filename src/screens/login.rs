@@ -40,7 +40,7 @@ struct Unlock {
 pub(super) async fn login(State(app): State<Arc<App>>, Extension(peer): Extension<Peer>, body: Bytes) -> Response {
     let Login { name, password } = match read(&body) {
         Ok(login) => login,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     begun(&app, app.people.login(&name, Secret::new(password), &from(&peer)).await)
 }
@@ -48,7 +48,7 @@ pub(super) async fn login(State(app): State<Arc<App>>, Extension(peer): Extensio
 pub(super) async fn first(State(app): State<Arc<App>>, Extension(peer): Extension<Peer>, body: Bytes) -> Response {
     let First { name, code, password } = match read(&body) {
         Ok(first) => first,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let (code, chosen) = (Secret::new(code), Secret::new(password));
     begun(&app, app.people.first_login(&name, code, chosen, &from(&peer)).await)
@@ -62,7 +62,7 @@ pub(super) async fn hand_over(
 ) -> Response {
     let Login { name, password } = match read(&body) {
         Ok(login) => login,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let Some(token) = door::token(&headers) else { return Denied::NoSession.into_response() };
     begun(&app, app.people.hand_over(&token, &name, Secret::new(password), &from(&peer)).await)
@@ -76,7 +76,7 @@ pub(super) async fn unlock(
 ) -> Response {
     let Unlock { password } = match read(&body) {
         Ok(unlock) => unlock,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let Some(token) = door::token(&headers) else { return Denied::NoSession.into_response() };
     match app.people.unlock(&token, Secret::new(password), &from(&peer)).await {
@@ -160,10 +160,10 @@ fn from(peer: &Peer) -> String {
 }
 
 /// The body as the page sends it. What stands in it is never repeated: it may be a password.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Box<Response>> {
     let unreadable = |_| {
         let message = "the request is not what this page sends; load the page again";
-        reply::refused(StatusCode::UNPROCESSABLE_ENTITY, "unreadable", message)
+        Box::new(reply::refused(StatusCode::UNPROCESSABLE_ENTITY, "unreadable", message))
     };
     serde_json::from_slice(body).map_err(unreadable)
 }

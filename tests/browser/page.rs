@@ -125,7 +125,7 @@ impl Control<'_> {
 
     /// Puts `text` in place of what it holds.
     pub fn fill(&self, text: &str) {
-        self.browser.run("arguments[0].focus(); arguments[0].select?.()", &[self.element.clone()]);
+        self.browser.run("arguments[0].focus(); arguments[0].select?.()", std::slice::from_ref(&self.element));
         self.browser.types(text);
     }
 
@@ -139,13 +139,13 @@ impl Control<'_> {
     /// Whether it can be pressed.
     pub fn is_on(&self) -> bool {
         let script = "return !arguments[0].disabled && arguments[0].getAttribute('aria-disabled') !== 'true'";
-        self.browser.run(script, &[self.element.clone()]) == true
+        self.browser.run(script, std::slice::from_ref(&self.element)) == true
     }
 
     /// What it shows.
     pub fn text(&self) -> String {
         let script = "return arguments[0].value ?? arguments[0].innerText";
-        self.browser.run(script, &[self.element.clone()]).as_str().unwrap_or_default().to_owned()
+        self.browser.run(script, std::slice::from_ref(&self.element)).as_str().unwrap_or_default().to_owned()
     }
 
     /// An attribute of it.
@@ -158,7 +158,7 @@ impl Control<'_> {
     /// Left, top, width and height in the window.
     pub fn place(&self) -> [f64; 4] {
         let script = "const r = arguments[0].getBoundingClientRect(); return [r.left, r.top, r.width, r.height]";
-        let place = self.browser.run(script, &[self.element.clone()]);
+        let place = self.browser.run(script, std::slice::from_ref(&self.element));
         std::array::from_fn(|side| place[side].as_f64().unwrap())
     }
 

@@ -12,8 +12,9 @@ const STEP: usize = 20;
 const EDGE: usize = 2;
 /// Detector elements over each row of steps.
 const ELEMENTS: u32 = 60;
+type Rows = [(u32, f64); 2];
 /// Steps and centimetres of each: a thin row, and one on which the thickest lets hardly anything through.
-const ROWS: [(Material, Reference, [(u32, f64); 2]); 3] = [
+const ROWS: [(Material, Reference, Rows); 3] = [
     (Material::Polyethylene, Reference::Polyethylene, [(8, 0.2), (16, 1.6)]),
     (Material::Aluminium, Reference::Aluminium, [(8, 0.05), (16, 0.7)]),
     (Material::Iron, Reference::Iron, [(8, 0.005), (16, 0.1)]),

@@ -5,13 +5,17 @@ pub mod compare;
 mod lane;
 mod officer;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use portside::clock::Clock;
 use portside::image::AIR;
+use portside::run::materials;
+use portside::simulate::phantom::beam::Pair;
 use portside::simulate::phantom::luggage::Contents;
+use portside::simulate::phantom::{Detector, wedge};
 use portside::simulate::tunnel::{LineSender, Tunnel, TunnelSetup};
 use portside::simulate::{Served, serve};
 use portside_devices::profile::Profile;
@@ -114,6 +118,14 @@ pub struct Plan {
     pub grain: u32,
 }
 
+/// What a technician does once with a step wedge.
+fn calibrate_materials(dir: &Path) {
+    let path = materials::path(&dir.join("store"), "scanner");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let patches = wedge::patches(&Pair::baggage(), Detector::default());
+    fs::write(path, serde_json::to_vec(&patches).unwrap()).unwrap();
+}
+
 pub const PLAN: Plan =
     Plan { desks: 2, review: "10 min", lock_after: "5 min", xray_name: "X 光机", tunnel: TUNNEL, grain: 1 };
 
@@ -135,6 +147,7 @@ impl DeskSite {
         let sender = LineSender::serve(detector, calibrate, stop.clone()).await.unwrap();
         let port = free_port();
         lane::write(dir, plan, &profile, port, belt.address(), sender.address());
+        calibrate_materials(dir);
         tokio::spawn(send(belt.clone(), tunnel.clone(), said.clone(), sender.clone(), stop.clone()));
         let daemon = Daemon::start(dir);
         let site = Self { dir: dir.to_owned(), plan, belt, tunnel, sender, said, daemon, port, stop, gone: Vec::new() };

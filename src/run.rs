@@ -6,7 +6,7 @@ mod machine;
 pub mod materials;
 mod pictures;
 mod recollection;
-mod screens;
+pub mod screens;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -14,13 +14,13 @@ use crate::clock::Clock;
 use crate::config::{Config, Screens};
 use crate::control::socket::Asked;
 use crate::control::status::Status;
-use crate::field::decoder::Decoder;
+use crate::field::decoder::{Bytes, Decoder};
 use crate::image::feed::Feed;
 use crate::image::material::Table;
 use crate::journal::{EvidenceFiles, Reader};
 use crate::lane::DeskRole;
 use crate::people::People;
-use crate::screens::{self, Hosts, Limits, Seat, Site, certificate};
+use crate::screens::{self, Hosts, Limits, Restore, Seat, Site, certificate};
 
 /// Threads: TLS for six desks at ten times a belt's pace takes less than one.
 const THREADS: usize = 2;
@@ -86,13 +86,26 @@ async fn run(screens: &Screens, site: Site, sources: Sources, tls: TlsAcceptor, 
         people,
         evidence,
         records,
-        decoder: Decoder::default(),
+        restore: restore(Decoder::default()),
         materials,
         calls,
         stops,
         clock,
     };
     screens::serve(listener, tls, parts, stop).await;
+}
+
+/// Files are foreign bytes: a child process reads them.
+pub fn restore(decoder: Decoder) -> Restore {
+    Arc::new(move |file| {
+        let decoder = decoder.clone();
+        Box::pin(async move {
+            let picture = decoder.picture(Bytes { file: &file, sidecar: None }).await;
+            let picture = picture.map_err(|failure| format!("{failure:?}"))?;
+            let made = tokio::task::spawn_blocking(move || crate::image::of_picture(&picture)).await;
+            made.map_err(|panic| panic.to_string())
+        })
+    })
 }
 
 async fn bind(address: SocketAddr, stop: &CancellationToken) -> Option<TcpListener> {

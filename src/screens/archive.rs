@@ -10,11 +10,10 @@ use serde::Deserialize as _;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::{App, Visitor, reply};
-use crate::field::decoder::{Bytes, Decoder};
+use super::{App, Restore, Visitor, reply};
 use crate::image::feed::{Feed, Snapshot, Stored};
 use crate::image::material::Table;
-use crate::image::{self, Finished, Line, Outcome, Scan, files, render};
+use crate::image::{Finished, Line, Outcome, Scan, files, render};
 use crate::journal::{EvidenceFiles, Reader, Record};
 
 /// Files decoded at once: each may take a gigabyte for a moment.
@@ -68,17 +67,16 @@ struct Kept {
 }
 
 /// Where finished images lie.
-#[derive(Debug)]
 pub(super) struct Archive {
     evidence: EvidenceFiles,
     records: Reader,
-    decoder: Decoder,
+    restore: Restore,
     places: Semaphore,
 }
 
 impl Archive {
-    pub(super) fn new(evidence: EvidenceFiles, records: Reader, decoder: Decoder) -> Self {
-        Self { evidence, records, decoder, places: Semaphore::new(AT_ONCE) }
+    pub(super) fn new(evidence: EvidenceFiles, records: Reader, restore: Restore) -> Self {
+        Self { evidence, records, restore, places: Semaphore::new(AT_ONCE) }
     }
 
     /// Puts an image into `feed` once more; `false` when there is no file of it, or nobody can read it.
@@ -105,10 +103,9 @@ impl Archive {
         let evidence = self.evidence.clone();
         let file = tokio::task::spawn_blocking(move || evidence.read(&sha256)).await.ok()?;
         let file = file.inspect_err(|error| tracing::warn!(%id, %error, "an image cannot be read again")).ok()?;
-        let picture = self.decoder.picture(Bytes { file: &file, sidecar: None }).await;
-        let picture =
-            picture.inspect_err(|failure| tracing::warn!(%id, ?failure, "an image cannot be shown again")).ok()?;
-        let finished = tokio::task::spawn_blocking(move || image::of_picture(&picture)).await.ok()?;
+        let finished = (self.restore)(file).await;
+        let finished =
+            finished.inspect_err(|failure| tracing::warn!(%id, failure, "an image cannot be shown again")).ok()?;
         let outcome = outcome.unwrap_or_else(|| finished.outcome());
         Some((finished, outcome))
     }

@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::control::socket::Asked;
 use crate::control::status::Status;
-use crate::field::decoder::Decoder;
+use crate::image::Finished;
 use crate::image::feed::{self, Feed};
 use crate::image::material::Table;
 use crate::journal::{EvidenceFiles, Reader};
@@ -98,6 +98,10 @@ impl Site {
     }
 }
 
+/// Makes an image of a file's bytes again; whoever builds the screens knows how.
+pub type Restore = Arc<dyn Fn(Vec<u8>) -> BoxFuture<Result<Finished, String>> + Send + Sync>;
+type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
+
 /// Everything the screens are built from.
 pub struct Parts {
     /// What they say of the lane.
@@ -117,7 +121,7 @@ pub struct Parts {
     /// Which of them an image became.
     pub records: Reader,
     /// What reads them.
-    pub decoder: Decoder,
+    pub restore: Restore,
     /// Which material colours what, calibrated for the station's machine; `None`: images stay grey.
     pub materials: Option<Arc<Table>>,
     /// The way of calls to the control task.
@@ -165,7 +169,7 @@ impl Visitor {
 /// Serves the screens until `stop`.
 pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: CancellationToken) {
     let Parts { site, hosts, limits, feed, status, people, evidence, records, .. } = parts;
-    let Parts { decoder, materials, calls, stops, clock, .. } = parts;
+    let Parts { restore, materials, calls, stops, clock, .. } = parts;
     let app = Arc::new(App {
         site,
         hosts,
@@ -174,7 +178,7 @@ pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: 
         recalled: Feed::new(RECALLED, clock),
         status,
         people,
-        archive: Archive::new(evidence, records, decoder),
+        archive: Archive::new(evidence, records, restore),
         known: Known::default(),
         materials,
         calls,

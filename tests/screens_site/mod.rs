@@ -98,7 +98,7 @@ impl Pages {
             people: people.clone(),
             evidence: evidence.clone(),
             records: journal.reader(),
-            decoder: Decoder::of(env!("CARGO_BIN_EXE_portside").into()),
+            restore: portside::run::screens::restore(Decoder::of(env!("CARGO_BIN_EXE_portside").into())),
             materials: None,
             calls,
             stops,

@@ -95,7 +95,7 @@ fn lines(site: &DeskSite, officer: &Officer) {
         .iter()
         .map(|one| (one[1].as_u64().unwrap() as usize, one[2].as_f64().unwrap()))
         .collect();
-    let said = site.said.lock().unwrap();
+    let said = site.heard();
     let first = desk_site::first_line_of(&said, officer);
     let lines = shown.last().unwrap().0;
     let wait = |line: usize| {

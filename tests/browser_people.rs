@@ -19,7 +19,6 @@ async fn desk(turn: &Turn, dir: &tempfile::TempDir) -> (DeskSite, Officer) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen green: run it alone on a quiet machine with `--ignored`"]
 async fn a_lane_that_falls_silent_is_not_live_and_takes_nothing_until_it_speaks_again() {
     let Some(turn) = browser::turn() else { return };
     let dir = tempfile::tempdir().unwrap();
@@ -62,7 +61,6 @@ async fn a_lane_that_falls_silent_is_not_live_and_takes_nothing_until_it_speaks_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen green: run it alone on a quiet machine with `--ignored`"]
 async fn a_locked_screen_shows_nothing_takes_nothing_and_keeps_the_case() {
     let Some(turn) = browser::turn() else { return };
     let dir = tempfile::tempdir().unwrap();
@@ -113,7 +111,6 @@ async fn a_locked_screen_shows_nothing_takes_nothing_and_keeps_the_case() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen green: run it alone on a quiet machine with `--ignored`"]
 async fn an_officer_has_one_screen_and_the_older_one_is_told_and_ended() {
     let Some(turn) = browser::turn() else { return };
     let dir = tempfile::tempdir().unwrap();
@@ -128,7 +125,6 @@ async fn an_officer_has_one_screen_and_the_older_one_is_told_and_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen green: run it alone on a quiet machine with `--ignored`"]
 async fn nobody_opens_the_desk_of_another_agency() {
     let Some(turn) = browser::turn() else { return };
     let dir = tempfile::tempdir().unwrap();
@@ -238,7 +234,6 @@ fn payloads() -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "not yet seen green: run it alone on a quiet machine with `--ignored`"]
 async fn words_of_a_plate_a_name_a_note_and_a_device_are_words_and_run_nothing() {
     let Some(turn) = browser::turn() else { return };
     let dir = tempfile::tempdir().unwrap();

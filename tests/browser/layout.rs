@@ -10,8 +10,12 @@ const seen = e => e.checkVisibility({ visibilityProperty: true, opacityProperty:
 const box = e => e.getBoundingClientRect();
 const scrolls = e => { for (let p = e.parentElement; p; p = p.parentElement) {
     const style = getComputedStyle(p); if (/auto|scroll/.test(style.overflowX + style.overflowY)) return p; } return null; };
-const controls = [...document.querySelectorAll('button, input, select, textarea, a[href], summary, [role=button]')]
-    .filter(e => seen(e) && box(e).width > 0 && box(e).height > 0);
+// What a dialog covers is out of use until the dialog is closed.
+const page = document.querySelector('dialog:modal') ?? document;
+const controls = [...page.querySelectorAll('button, input, select, textarea, a[href], summary, [role=button]')]
+    .filter(e => seen(e) && box(e).width > 0 && box(e).height > 0)
+    // A link for the keyboard that jumps over a part of the page: above the window until it has the focus.
+    .filter(e => !(e.matches('a.skip') && e !== document.activeElement && box(e).bottom <= 0));
 for (const e of controls) {
     const r = box(e), holder = scrolls(e);
     const limit = holder ? box(holder) : { left: 0, top: 0, right: innerWidth, bottom: innerHeight };

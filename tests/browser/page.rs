@@ -70,7 +70,9 @@ impl Browser {
 
     /// Presses keys as one does without looking at a field, such as `"w"` or `"Escape"`; `"Shift+E"` holds the first.
     pub fn key(&self, keys: &str) {
-        let codes: Vec<String> = keys.split('+').map(code).collect();
+        // A capital letter holds the Shift key down, for WebDriver.
+        let small = if keys.chars().count() == 1 { keys.to_lowercase() } else { keys.to_owned() };
+        let codes: Vec<String> = small.split('+').map(code).collect();
         let down = codes.iter().map(|key| json!({ "type": "keyDown", "value": key }));
         let up = codes.iter().rev().map(|key| json!({ "type": "keyUp", "value": key }));
         let actions: Vec<Value> = down.chain(up).collect();

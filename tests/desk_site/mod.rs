@@ -58,7 +58,7 @@ const BELT: BeltSetup = BeltSetup {
 };
 
 /// What the detector has said since it was connected to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Said {
     dark: Vec<f64>,
     white: Vec<f64>,
@@ -215,6 +215,12 @@ impl DeskSite {
         self.daemon.until(&format!("{inspection} to be {step}"), |status| {
             subjects(status).iter().any(|one| id(one) == inspection && one["step"] == step)
         });
+    }
+
+    /// What the detector has said until now. A copy: whoever holds the original keeps the detector from speaking, and
+    /// the devices beside it.
+    pub fn heard(&self) -> Said {
+        self.said.lock().unwrap().clone()
     }
 
     /// Which way a bag left.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{HANG, portside, until};
+use super::{HANG, portside, until, wait};
 
 /// A running daemon. Whatever a test leaves running is killed.
 pub struct Daemon {
@@ -103,7 +103,13 @@ impl Daemon {
 
     /// Waits for a status.
     pub fn until(&self, what: &str, good: impl Fn(&Value) -> bool) -> Value {
-        until(&format!("{what}; the daemon's last words:\n{}", self.log()), || self.status().filter(&good))
+        let mut last = None;
+        let seen = wait(|| {
+            last = self.status();
+            last.clone().filter(&good)
+        });
+        let words = || format!("no {what}; the last status: {last:?}; the daemon's last words:\n{}", self.log());
+        seen.unwrap_or_else(|| panic!("{}", words()))
     }
 
     /// Waits until the lane has come to `step`.

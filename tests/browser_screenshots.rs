@@ -9,15 +9,13 @@ mod site;
 use std::fs;
 use std::path::Path;
 
-use browser::{Browser, Language, SMALL, Window};
+use browser::{Browser, Language, SMALL};
 use desk_site::{DeskSite, Officer, PLAN, Plan};
 use portside::simulate::phantom::luggage::Contents;
 use portside::simulate::tunnel::TunnelSetup;
 
 /// As fine as the demo's detector.
 const TUNNEL: TunnelSetup = TunnelSetup { pixels: 576, pitch_mm: 1.0, line_mm: 1.25, source_mm: 1_200.0 };
-/// A monitor of 3840×2160 pixels on which everything is twice as large.
-const LARGE: Window = Window { width: 1920, height: 1080, language: Language::English };
 
 fn keep(browser: &Browser, name: &str) {
     let taken = browser.screenshot(name);
@@ -47,8 +45,8 @@ async fn pictures_for_the_readme() {
     site.daemon.done(&["verdict", &first, "clear", "--agency", "ciq", "--officer", "li.na"]);
     site.step(&first, "released");
     let bag = site.put(Contents::Firearm, 560.0, 14);
-    officer.browser.key("C");
-    officer.sees_lines(250);
+    officer.browser.until("the next image", "window.portside.image.number === 2");
+    officer.sees_lines(330);
     officer.speaks(Language::Chinese);
     keep(&officer.browser, "desk-growing-zh");
     site.rides_to(bag, 2_200.0);
@@ -60,6 +58,4 @@ async fn pictures_for_the_readme() {
     keep(&officer.browser, "desk-zh");
     officer.speaks(Language::English);
     keep(&officer.browser, "desk-en");
-    officer.browser.resize_scaled(LARGE, 2);
-    keep(&officer.browser, "desk-4k-en");
 }

@@ -95,13 +95,8 @@ impl Browser {
 
     /// A window's own border is not part of the page.
     pub fn resize(&self, window: Window) {
-        self.resize_scaled(window, 1);
-    }
-
-    /// The same where so many pixels of the screen, across and down, are one of the page.
-    pub fn resize_scaled(&self, window: Window, scale: u32) {
         let metrics =
-            json!({ "width": window.width, "height": window.height, "deviceScaleFactor": scale, "mobile": false });
+            json!({ "width": window.width, "height": window.height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
     }
 

@@ -1,5 +1,7 @@
 //! `portside simulate`: a device for a technician's bench, or a recorded one.
 
+mod lines;
+
 use std::io::BufRead as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -29,10 +31,13 @@ use crate::simulate::tape::{self, Replay};
 #[command(after_help = "Examples:\n  portside simulate barrier --listen 127.0.0.1:5020\n  \
     portside simulate thermometer --pty /tmp/bus --unit 3 --baud 9600\n  \
     portside simulate io/waveshare-8ch --listen 127.0.0.1:5020 --script faults.txt\n  \
+    portside simulate xray/generic-baggage-lines --listen 127.0.0.1:5021\n  \
     portside simulate replay site.tape --listen 127.0.0.1:5020\n\n\
     It prints the lines for the lane file, and then reads from standard input:\n  \
     set POINT VALUE | nan POINT | stick POINT | free | word TABLE ADDRESS WORD | ok | wait TIME\n  \
-    fault silent | late TIME | wrong-unit ID | bad-crc | garbage | cut | twice | drop | exception CODE [COUNT]")]
+    fault silent | late TIME | wrong-unit ID | bad-crc | garbage | cut | twice | drop | exception CODE [COUNT]\n\
+    and for a detector of lines:\n  \
+    bag [SEED [firearm|blade|food]] | truck [SEED] | calibrate | beam on|off | lose LINES | stall TIME | garbage | cut")]
 pub(super) struct SimulateArgs {
     /// A kind such as `barrier`, a profile such as `io/waveshare-8ch`, or `replay`
     kind: String,
@@ -107,6 +112,10 @@ async fn simulate(args: &SimulateArgs) -> Result<(), (u8, String)> {
         Some(path) => std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?,
         None => String::new(),
     };
+    if let Some(detector) = &profile.detector {
+        let listen = args.listen.ok_or_else(|| wrong("a detector speaks over the network: say --listen ADDR"))?;
+        return lines::simulate(&profile, detector, listen, &script).await;
+    }
     let lines = script.lines().enumerate().map(|(number, line)| {
         let understood = script::parse(line).and_then(|line| script::possible(line, framing));
         understood.map_err(|why| wrong(format!("line {} of the script: {why}", number + 1)))
@@ -140,9 +149,21 @@ async fn simulate(args: &SimulateArgs) -> Result<(), (u8, String)> {
     Ok(())
 }
 
-/// The script, then standard input, until it ends or the program is told to.
-async fn obey(bench: &Bench, unit: u8, framing: Framing, lines: impl Iterator<Item = Line>) {
-    let (typed, mut typing) = tokio::sync::mpsc::unbounded_channel();
+/// What a technician types.
+struct Typing(tokio::sync::mpsc::UnboundedReceiver<String>);
+
+impl Typing {
+    /// The next line; `None` when standard input ended, or the program is told to end.
+    async fn next(&mut self) -> Option<String> {
+        tokio::select! {
+            line = self.0.recv() => line,
+            _ = tokio::signal::ctrl_c() => None,
+        }
+    }
+}
+
+fn typed() -> Typing {
+    let (typed, typing) = tokio::sync::mpsc::unbounded_channel();
     // A thread of its own, which ends with the process: a read of a terminal cannot be given up.
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
@@ -151,15 +172,16 @@ async fn obey(bench: &Bench, unit: u8, framing: Framing, lines: impl Iterator<It
             }
         }
     });
+    Typing(typing)
+}
+
+/// The script, then standard input, until it ends or the program is told to.
+async fn obey(bench: &Bench, unit: u8, framing: Framing, lines: impl Iterator<Item = Line>) {
     for line in lines {
         act(bench, unit, &line).await;
     }
-    loop {
-        let line = tokio::select! {
-            line = typing.recv() => line,
-            _ = tokio::signal::ctrl_c() => None,
-        };
-        let Some(line) = line else { return };
+    let mut typing = typed();
+    while let Some(line) = typing.next().await {
         match script::parse(&line).and_then(|line| script::possible(line, framing)) {
             Ok(None) => {}
             Ok(Some(line)) => act(bench, unit, &line).await,

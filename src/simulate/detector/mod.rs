@@ -6,6 +6,7 @@
 //! Subjects are computed ahead ([`Subject::of`]); a line that is sent costs an addition and a multiplication a sample.
 //! A receiver that does not keep up loses lines, and finds a gap in the counter.
 
+pub mod orders;
 mod panel;
 mod subject;
 

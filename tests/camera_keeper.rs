@@ -73,7 +73,7 @@ impl Stage {
                 sequence: 7,
                 captured: Duration::from_nanos(u64::MAX),
                 age: Duration::ZERO,
-                blemish: Blemish { frozen, black: false },
+                blemish: Blemish { frozen, ..Blemish::default() },
             };
             let message = Message { newest, said };
             fs::write(stage.file(name), [&message.header()[..], message.payload()].concat()).unwrap();

@@ -4,7 +4,7 @@
 //! ```text
 //!   0  4  magic "PSV1"
 //!   4  1  kind      1 frame, 2 heartbeat, 3 opened, 4 lost, 5 ended
-//!   5  1  flags     bit 0 the picture is frozen, bit 1 it is black; the others are 0
+//!   5  1  flags     of the picture: bit 0 frozen, 1 black, 2 the eye is covered, 3 blurred, 4 turned; the others are 0
 //!   6  2  width     of the frame, or of the stream that was opened; else 0
 //!   8  2  height    the same
 //!  10  2  zero
@@ -32,6 +32,9 @@ pub const SIDE_MAX: u16 = 8192;
 
 const FROZEN: u8 = 1;
 const BLACK: u8 = 2;
+const COVERED: u8 = 4;
+const BLURRED: u8 = 8;
+const TURNED: u8 = 16;
 
 /// What is wrong with a picture that comes in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +43,46 @@ pub struct Blemish {
     pub frozen: bool,
     /// There is nothing on it.
     pub black: bool,
+    /// Nothing can be seen of what was there, dark or bright.
+    pub covered: bool,
+    /// What was there has lost its edges.
+    pub blurred: bool,
+    /// Another view.
+    pub turned: bool,
+}
+
+impl Blemish {
+    /// What makes one doubt that the camera still looks where it was made to look; a vehicle right before it may.
+    pub const fn doubt(&self) -> Option<&'static str> {
+        match self {
+            Self { covered: true, .. } => Some("covered"),
+            Self { blurred: true, .. } => Some("blurred"),
+            Self { turned: true, .. } => Some("turned"),
+            Self { covered: false, blurred: false, turned: false, .. } => None,
+        }
+    }
+
+    const fn flags(self) -> u8 {
+        let Self { frozen, black, covered, blurred, turned } = self;
+        FROZEN * frozen as u8
+            | BLACK * black as u8
+            | COVERED * covered as u8
+            | BLURRED * blurred as u8
+            | TURNED * turned as u8
+    }
+
+    /// `None` where a flag is set that none of our processes sets.
+    fn of(flags: u8) -> Option<Self> {
+        let is = |flag| flags & flag != 0;
+        let known = Self {
+            frozen: is(FROZEN),
+            black: is(BLACK),
+            covered: is(COVERED),
+            blurred: is(BLURRED),
+            turned: is(TURNED),
+        };
+        (known.flags() == flags).then_some(known)
+    }
 }
 
 /// The newest frame at the time of a message.
@@ -171,10 +214,7 @@ impl Header {
             5 => Kind::Ended,
             other => return Err(WireError::Field("kind", other.into())),
         };
-        let flags = bytes[5];
-        if flags & !(FROZEN | BLACK) != 0 {
-            return Err(WireError::Field("flags", flags.into()));
-        }
+        let blemish = Blemish::of(bytes[5]).ok_or(WireError::Field("flags", bytes[5].into()))?;
         let (width, height) = (short(bytes, 6), short(bytes, 8));
         let sized = matches!(kind, Kind::Frame);
         let may_be_sized = sized || matches!(kind, Kind::Opened);
@@ -199,7 +239,7 @@ impl Header {
             sequence: long(bytes, 16),
             captured: Duration::from_nanos(long(bytes, 24)),
             age: Duration::from_nanos(long(bytes, 32)),
-            blemish: Blemish { frozen: flags & FROZEN != 0, black: flags & BLACK != 0 },
+            blemish,
         };
         Ok(Self { kind, newest, width, height, length })
     }
@@ -247,7 +287,7 @@ impl Message {
         let mut header = [0; HEADER_LEN];
         let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
         put(0, &MAGIC);
-        put(4, &[kind, if blemish.frozen { FROZEN } else { 0 } | if blemish.black { BLACK } else { 0 }]);
+        put(4, &[kind, blemish.flags()]);
         put(6, &width.to_be_bytes());
         put(8, &height.to_be_bytes());
         put(12, &u32::try_from(self.payload().len()).unwrap_or(u32::MAX).to_be_bytes());
@@ -284,7 +324,7 @@ mod tests {
             sequence: 0x0102,
             captured: Duration::from_nanos(0x0A0B_0C0D_0E0F),
             age: Duration::from_nanos(1_000_000),
-            blemish: Blemish { frozen: false, black: true },
+            blemish: Blemish { black: true, ..Blemish::default() },
         }
     }
 
@@ -334,7 +374,7 @@ mod tests {
         };
         assert_eq!(with(0, b"HTTP"), Err(WireError::Magic(*b"HTTP")));
         assert_eq!(with(4, &[6]), Err(WireError::Field("kind", 6)));
-        assert_eq!(with(5, &[4]), Err(WireError::Field("flags", 4)));
+        assert_eq!(with(5, &[32]), Err(WireError::Field("flags", 32)));
         assert_eq!(with(6, &[0x20, 0x01]), Err(WireError::Field("width", 8193)));
         assert_eq!(with(8, &[0, 0]), Err(WireError::Field("height", 0)));
         assert_eq!(with(10, &[0, 1]), Err(WireError::Field("reserved field", 1)));
@@ -365,12 +405,13 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_again(
-            said in said(), sequence: u64, captured: u64, age: u64, frozen: bool, black: bool,
+            said in said(), sequence: u64, captured: u64, age: u64, flags in 0..32_u8,
         ) {
             let (captured, age) = (Duration::from_nanos(captured), Duration::from_nanos(age));
-            let newest = Newest { sequence, captured, age, blemish: Blemish { frozen, black } };
+            let newest = Newest { sequence, captured, age, blemish: Blemish::of(flags).unwrap() };
             let message = Message { newest, said };
             let written = bytes(&message);
+            prop_assert_eq!(written[5], flags);
             prop_assert_eq!(parse(&written), Ok(Parsed::Message(message, written.len())));
         }
 

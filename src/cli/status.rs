@@ -255,6 +255,9 @@ fn cameras(out: &mut String, cameras: &Value) {
                     camera["reason"].as_str().map(|reason| write!(out, ", {}", reason.replace(char::is_control, " ")));
             }
         }
+        if let Some(doubt) = camera["doubt"].as_str() {
+            let _ = write!(out, "; its view looks {doubt}");
+        }
         if let Some(starts @ 2..) = camera["starts"].as_u64() {
             let _ = write!(out, ", process {starts}");
         }

@@ -205,6 +205,14 @@ impl LaneView {
         }
     }
 
+    /// Nothing is in the lane that anybody knows of.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Gate(view) => view.inspection.is_none(),
+            Self::Belt(view) => view.belt.is_empty(),
+        }
+    }
+
     /// Something moves, or may, that nobody will watch when this program ends.
     pub fn moves(&self) -> bool {
         match self {

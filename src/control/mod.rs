@@ -11,6 +11,7 @@
 
 pub mod call;
 pub mod devices;
+mod doubts;
 mod inputs;
 pub mod machine;
 pub mod points;
@@ -197,6 +198,7 @@ impl Control {
                 self.let_go();
                 return Err(unkept);
             }
+            self.eyes();
             self.settle();
             self.publish();
             self.parts.beat.tick(self.parts.clock.moment());
@@ -383,6 +385,15 @@ impl Control {
         }
         self.keep(records);
         self.obey();
+    }
+
+    /// What the cameras doubt of themselves, while nothing stands before them.
+    fn eyes(&mut self) {
+        let machine = &self.parts.machine;
+        let empty = || machine.view().is_empty();
+        for (camera, doubt) in self.parts.snapshots.doubts(self.parts.clock.moment(), empty) {
+            self.note(Topic::Alarm, "alarm.camera", &camera, json!({ "doubt": doubt }));
+        }
     }
 
     fn keep(&mut self, notes: Vec<Note>) {

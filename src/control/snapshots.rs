@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::doubts::Doubts;
 use super::scribe::Scribe;
 use crate::clock::{Clock, rfc3339_millis};
 use crate::config::Decisive;
@@ -49,6 +50,7 @@ pub struct Snapshots {
     clock: Clock,
     /// What was looked at within [`ALARM_EVERY`].
     recent: Vec<(Decided, Moment)>,
+    doubts: Doubts,
 }
 
 /// What was there at one instant.
@@ -117,7 +119,8 @@ impl Snapshots {
                 left.fetch_sub(1, Ordering::Relaxed);
             }
         });
-        (Self { cameras, takes, waiting, clock, recent: Vec::new() }, worker)
+        let doubts = Doubts::of(cameras.len());
+        (Self { cameras, takes, waiting, clock, recent: Vec::new(), doubts }, worker)
     }
 
     /// Takes what each camera shows if one of `notes` is a decisive instant. Waits for nothing.
@@ -132,6 +135,23 @@ impl Snapshots {
                 self.take(of, now);
             }
         }
+    }
+
+    /// What is new about the eyes themselves: camera, and what it is doubted for, or `None` when it is clear again.
+    pub(super) fn doubts(
+        &mut self,
+        now: Moment,
+        empty: impl FnOnce() -> bool,
+    ) -> Vec<(Arc<str>, Option<&'static str>)> {
+        if self.cameras.is_empty() || !self.doubts.is_due(now) {
+            return Vec::new();
+        }
+        let empty = empty();
+        let seen = |camera: &Camera| shown(&camera.eye).filter(|_| empty).map(|frame| frame.blemish.doubt());
+        let cameras = self.cameras.iter().enumerate();
+        let news = cameras
+            .filter_map(|(at, camera)| Some((camera.eye.id().clone(), self.doubts.seen(at, seen(camera), now)?)));
+        news.collect()
     }
 
     fn take(&self, of: Decided, now: Moment) {
@@ -159,7 +179,9 @@ impl Snapshots {
             let mut view = serde_json::to_value(camera.eye.state()).unwrap_or_default();
             view["id"] = json!(camera.eye.id());
             view["starts"] = json!(camera.eye.starts());
-            view["age_ms"] = json!(camera.eye.newest().map(|frame| millis(now.since(frame.made))));
+            let newest = camera.eye.newest();
+            view["age_ms"] = json!(newest.as_ref().map(|frame| millis(now.since(frame.made))));
+            view["doubt"] = json!(newest.and_then(|frame| frame.blemish.doubt()));
             view
         };
         self.cameras.iter().map(view).collect()
@@ -219,7 +241,7 @@ async fn keep(take: Take, evidence: &EvidenceFiles, scribe: &Scribe) {
             Ok(evidence) => kept.push(json!({
                 "camera": camera, "sha256": evidence.sha256, "media_type": "image/jpeg", "size": evidence.size,
                 "width": frame.width, "height": frame.height,
-                "captured": rfc3339_millis(before(time, age)), "age_ms": millis(age),
+                "captured": rfc3339_millis(before(time, age)), "age_ms": millis(age), "doubt": frame.blemish.doubt(),
             })),
             Err(error) => missing.push(Missing { camera, why: format!("could not be made durable: {error}") }),
         }

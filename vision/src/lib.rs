@@ -7,4 +7,5 @@ pub mod clock;
 pub mod look;
 pub mod slot;
 pub mod source;
+pub mod tamper;
 pub mod watch;

@@ -70,6 +70,7 @@ impl Look {
         Blemish {
             frozen: at.saturating_sub(self.changed) >= STILL_MAX,
             black: black && at.saturating_sub(since) >= BLACK_MAX,
+            ..Blemish::default()
         }
     }
 }
@@ -186,7 +187,7 @@ mod tests {
         assert_eq!(look.next(luma(&wall), seconds(0)), Blemish::default());
         let small = Luma { width: 8, height: 6, pixels: &wall[..48] };
         assert_eq!(look.next(small, seconds(50)), Blemish::default());
-        assert_eq!(look.next(small, seconds(70)), Blemish { frozen: true, black: false });
+        assert_eq!(look.next(small, seconds(70)), Blemish { frozen: true, ..Blemish::default() });
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::clock::since_boot;
 use crate::look::{Look, Luma};
 use crate::slot::{Next, Shot, Slot};
 use crate::source::Source;
+use crate::tamper::{Doubt, Tamper};
 
 /// Something is written at least this often.
 pub const HEARTBEAT: Duration = Duration::from_millis(500);
@@ -89,7 +90,7 @@ pub fn watch(job: Job, out: File) -> Result<(), WatchError> {
     let (source, handed) = (job.source.clone(), slot.clone());
     let waiting = std::thread::Builder::new().name("capture".to_owned()).spawn(move || attend(&job, &handed));
     waiting.map_err(WatchError::Thread)?;
-    let mut teller = Teller { out, look: Look::default(), newest: Newest::default() };
+    let mut teller = Teller { out, look: Look::default(), tamper: Tamper::default(), newest: Newest::default() };
     loop {
         let next = slot.next(HEARTBEAT);
         let over = matches!(next, Next::Event(Said::Ended));
@@ -193,6 +194,7 @@ impl From<opencv::Error> for TellError {
 struct Teller {
     out: File,
     look: Look,
+    tamper: Tamper,
     newest: Newest,
 }
 
@@ -212,7 +214,7 @@ impl Teller {
     }
 
     fn frame(&mut self, shot: &Shot) -> Result<(), TellError> {
-        let blemish = judged(&mut self.look, &shot.pixels, shot.captured)?;
+        let blemish = judged(&mut self.look, &mut self.tamper, &shot.pixels, shot.captured)?;
         self.newest = Newest { sequence: shot.sequence, captured: shot.captured, age: Duration::ZERO, blemish };
         let size = shot.pixels.size()?;
         let side = |pixels: i32| u16::try_from(pixels).unwrap_or(0);
@@ -235,12 +237,14 @@ impl Teller {
     }
 }
 
-fn judged(look: &mut Look, pixels: &Mat, at: Duration) -> opencv::Result<Blemish> {
+fn judged(look: &mut Look, tamper: &mut Tamper, pixels: &Mat, at: Duration) -> opencv::Result<Blemish> {
     let mut grey = Mat::default();
     imgproc::cvt_color_def(pixels, &mut grey, imgproc::COLOR_BGR2GRAY)?;
     let size = grey.size()?;
     let side = |pixels: i32| usize::try_from(pixels).unwrap_or(0);
-    Ok(look.next(Luma { width: side(size.width), height: side(size.height), pixels: grey.data_bytes()? }, at))
+    let luma = Luma { width: side(size.width), height: side(size.height), pixels: grey.data_bytes()? };
+    let Doubt { covered, blurred, turned } = tamper.next(luma, at);
+    Ok(Blemish { covered, blurred, turned, ..look.next(luma, at) })
 }
 
 fn jpeg(pixels: &Mat) -> opencv::Result<Vec<u8>> {

@@ -152,9 +152,9 @@ impl Health {
 mod tests {
     use super::*;
 
-    const CLEAN: Blemish = Blemish { frozen: false, black: false };
-    const FROZEN: Blemish = Blemish { frozen: true, black: false };
-    const BLACK: Blemish = Blemish { frozen: false, black: true };
+    const CLEAN: Blemish = Blemish { frozen: false, black: false, covered: false, blurred: false, turned: false };
+    const FROZEN: Blemish = Blemish { frozen: true, ..CLEAN };
+    const BLACK: Blemish = Blemish { black: true, ..CLEAN };
 
     fn at(millis: u64) -> Moment {
         Moment::from_millis(millis)
@@ -177,6 +177,13 @@ mod tests {
         assert_eq!(health.state(at(3200)), CameraState::Stale { why: Why::Black });
         // Old before frozen: what an old picture showed says nothing any more.
         assert_eq!(health.state(at(9000)), CameraState::Stale { why: Why::NoFrames });
+    }
+
+    #[test]
+    fn a_doubt_about_the_eye_leaves_its_pictures_in_use() {
+        let mut health = Health::new(Duration::from_secs(2));
+        health.frame(at(1000), Blemish { covered: true, turned: true, ..CLEAN });
+        assert_eq!(health.state(at(1000)), CameraState::Live);
     }
 
     #[test]

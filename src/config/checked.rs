@@ -141,6 +141,8 @@ pub struct Screens {
     pub lock_after: Duration,
     /// A session ends this long after its log-in.
     pub session: Duration,
+    /// The folder of typical images; `None`: in the store.
+    pub typical: Option<PathBuf>,
 }
 
 /// One connection or serial port, which its devices share.

@@ -1,6 +1,7 @@
 //! The pages, on threads of their own: whoever floods them takes no time from the lane.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use crate::clock::Clock;
 use crate::config::{Config, Screens};
 use crate::control::socket::Asked;
 use crate::control::status::Status;
-use crate::field::decoder::{Bytes, Decoder};
+use crate::field::decoder::{Bytes, Decoder, Failure};
+use crate::field::picture::Unreadable;
 use crate::image::feed::Feed;
 use crate::image::material::Table;
 use crate::journal::{EvidenceFiles, Reader};
@@ -26,6 +28,8 @@ use crate::screens::{self, Hosts, Limits, Restore, Seat, Site, certificate};
 const THREADS: usize = 2;
 /// An address that is taken is tried again after this.
 const AGAIN: Duration = Duration::from_secs(5);
+/// Where typical images are in the store, unless the lane file names another folder.
+const TYPICAL: &str = "typical";
 /// Answers that have begun get this long at the end.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
@@ -46,6 +50,7 @@ pub(super) struct Sources {
 pub(super) fn start(config: &Config, sources: Sources, stop: &CancellationToken) -> Option<JoinHandle<()>> {
     let screens = config.screens.clone()?;
     let (site, dir, stop) = (site(config), config.store.dir.clone(), stop.clone());
+    let typical = screens.typical.clone().unwrap_or_else(|| dir.join(TYPICAL));
     let serve = move || {
         let found = certificate::load_or_make(&screens, &dir, sources.clock.wall()).map_err(|error| error.to_string());
         let tls = found.and_then(|found| {
@@ -59,7 +64,7 @@ pub(super) fn start(config: &Config, sources: Sources, stop: &CancellationToken)
             .build();
         match (tls, runtime) {
             (Ok(tls), Ok(runtime)) => {
-                runtime.block_on(run(&screens, site, sources, tls, stop));
+                runtime.block_on(run(&screens, site, typical, sources, tls, stop));
                 runtime.shutdown_timeout(LAST_ANSWERS);
             }
             (Err(error), _) => tracing::error!(%error, "the pages cannot be served: no certificate"),
@@ -70,7 +75,14 @@ pub(super) fn start(config: &Config, sources: Sources, stop: &CancellationToken)
     started.inspect_err(|error| tracing::error!(%error, "the pages cannot be served: no thread")).ok()
 }
 
-async fn run(screens: &Screens, site: Site, sources: Sources, tls: TlsAcceptor, stop: CancellationToken) {
+async fn run(
+    screens: &Screens,
+    site: Site,
+    typical: PathBuf,
+    sources: Sources,
+    tls: TlsAcceptor,
+    stop: CancellationToken,
+) {
     let Some(listener) = bind(screens.listen, &stop).await else { return };
     let names = certificate::names(screens);
     if let (Ok(address), Some(name)) = (listener.local_addr(), names.first()) {
@@ -85,6 +97,7 @@ async fn run(screens: &Screens, site: Site, sources: Sources, tls: TlsAcceptor, 
         status,
         people,
         evidence,
+        typical,
         records,
         restore: restore(Decoder::default()),
         materials,
@@ -101,7 +114,10 @@ pub fn restore(decoder: Decoder) -> Restore {
         let decoder = decoder.clone();
         Box::pin(async move {
             let picture = decoder.picture(Bytes { file: &file, sidecar: None }).await;
-            let picture = picture.map_err(|failure| format!("{failure:?}"))?;
+            let picture = picture.map_err(|failure| match failure {
+                Failure::Unreadable(Unreadable::Incomplete(why) | Unreadable::Never(why))
+                | Failure::Unavailable(why) => why,
+            })?;
             let made = tokio::task::spawn_blocking(move || crate::image::of_picture(&picture)).await;
             made.map_err(|panic| panic.to_string())
         })

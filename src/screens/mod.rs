@@ -4,7 +4,7 @@
 //!  browser ──TLS──► listen ──► door (host, origin, body) ──► pages   embedded files
 //!                                                        ├─► login   people
 //!                                                        ├─► act     ──► control task ──► answer, once durable
-//!                                                        ├─► picture feed memory, else evidence
+//!                                                        ├─► picture feed memory, else evidence, else typical images
 //!                                                        └─► live    ◄── feed (lines), status (what a desk may know)
 //! ```
 //! The lane publishes and never looks who reads; what people ask takes the way of the control socket.
@@ -14,6 +14,7 @@ mod archive;
 pub mod certificate;
 mod desk;
 mod door;
+mod dress;
 mod frame;
 mod guard;
 mod listen;
@@ -22,7 +23,9 @@ mod login;
 mod once;
 mod pages;
 mod reply;
+mod typical;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +48,7 @@ use archive::{Archive, Known};
 pub use guard::Hosts;
 pub use listen::Limits;
 use once::Once;
+use typical::Typical;
 
 /// Desks that may look at once.
 const LIVE_MAX: usize = 64;
@@ -118,6 +122,8 @@ pub struct Parts {
     pub people: People,
     /// Where finished images lie.
     pub evidence: EvidenceFiles,
+    /// The folder of typical images; there may be none.
+    pub typical: PathBuf,
     /// Which of them an image became.
     pub records: Reader,
     /// What reads them.
@@ -143,6 +149,7 @@ struct App {
     people: People,
     archive: Archive,
     known: Known,
+    typical: Typical,
     materials: Option<Arc<Table>>,
     calls: mpsc::Sender<Asked>,
     stops: mpsc::Sender<Asked>,
@@ -169,7 +176,7 @@ impl Visitor {
 /// Serves the screens until `stop`.
 pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: CancellationToken) {
     let Parts { site, hosts, limits, feed, status, people, evidence, records, .. } = parts;
-    let Parts { restore, materials, calls, stops, clock, .. } = parts;
+    let Parts { typical, restore, materials, calls, stops, clock, .. } = parts;
     let app = Arc::new(App {
         site,
         hosts,
@@ -180,6 +187,7 @@ pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: 
         people,
         archive: Archive::new(evidence, records, restore),
         known: Known::default(),
+        typical: Typical::of(typical),
         materials,
         calls,
         stops,
@@ -189,6 +197,8 @@ pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: 
         live: Arc::new(Semaphore::new(LIVE_MAX)),
         acting: Arc::new(Semaphore::new(ACTS_MAX)),
     });
+    let looking = app.clone();
+    tokio::spawn(async move { looking.typical.load(&looking.archive).await });
     listen::serve(listener, tls, door::router(app), limits, stop).await;
 }
 

@@ -79,6 +79,18 @@ async fn a_typical_image_that_was_changed_or_removed_is_gone_and_the_others_are_
     }
     desk.say(&format!(r#"{{"type":"want","image":"{}"}}"#, list[2].0)).await;
     assert_eq!(desk.text("image.begin").await["image"], *list[2].0);
+    // Until somebody says that the folder has changed.
+    pages.reload.notify_one();
+    let list = desk.text("typical").await["typical"].take();
+    let names: Vec<_> = list.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a", "c"]);
+    desk.say(&format!(r#"{{"type":"want","image":{}}}"#, list[0]["id"])).await;
+    assert_eq!(desk.text("image.begin").await["image"], list[0]["id"]);
+    for name in ["a.tiff", "c.tiff"] {
+        std::fs::remove_file(pages.folder.join(name)).unwrap();
+    }
+    pages.reload.notify_one();
+    assert_eq!(desk.text("typical").await["typical"], serde_json::json!([]));
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -28,8 +29,6 @@ use crate::screens::{self, Hosts, Limits, Restore, Seat, Site, certificate};
 const THREADS: usize = 2;
 /// An address that is taken is tried again after this.
 const AGAIN: Duration = Duration::from_secs(5);
-/// Where typical images are in the store, unless the lane file names another folder.
-const TYPICAL: &str = "typical";
 /// Answers that have begun get this long at the end.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
@@ -50,7 +49,7 @@ pub(super) struct Sources {
 pub(super) fn start(config: &Config, sources: Sources, stop: &CancellationToken) -> Option<JoinHandle<()>> {
     let screens = config.screens.clone()?;
     let (site, dir, stop) = (site(config), config.store.dir.clone(), stop.clone());
-    let typical = screens.typical.clone().unwrap_or_else(|| dir.join(TYPICAL));
+    let typical = config.typical();
     let serve = move || {
         let found = certificate::load_or_make(&screens, &dir, sources.clock.wall()).map_err(|error| error.to_string());
         let tls = found.and_then(|found| {
@@ -89,6 +88,8 @@ async fn run(
         tracing::info!("the pages are at https://{name}:{}/, listening on {address}", address.port());
     }
     let Sources { feed, status, people, evidence, materials, records, calls, stops, clock } = sources;
+    let reload = Arc::new(Notify::new());
+    tokio::spawn(told_to_reload(reload.clone()));
     let parts = screens::Parts {
         site,
         hosts: Hosts::new(names),
@@ -98,6 +99,7 @@ async fn run(
         people,
         evidence,
         typical,
+        reload,
         records,
         restore: restore(Decoder::default()),
         materials,
@@ -106,6 +108,18 @@ async fn run(
         clock,
     };
     screens::serve(listener, tls, parts, stop).await;
+}
+
+/// A lane file that is as it was leaves the lane running, so the pages hear of a SIGHUP themselves.
+async fn told_to_reload(reload: Arc<Notify>) {
+    match signal(SignalKind::hangup()) {
+        Ok(mut hang_up) => {
+            while hang_up.recv().await.is_some() {
+                reload.notify_one();
+            }
+        }
+        Err(error) => tracing::warn!(%error, "typical images are read at the start alone: signals cannot be heard"),
+    }
 }
 
 /// Files are foreign bytes: a child process reads them.

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -124,6 +124,8 @@ pub struct Parts {
     pub evidence: EvidenceFiles,
     /// The folder of typical images; there may be none.
     pub typical: PathBuf,
+    /// Tells that it has changed.
+    pub reload: Arc<Notify>,
     /// Which of them an image became.
     pub records: Reader,
     /// What reads them.
@@ -176,7 +178,7 @@ impl Visitor {
 /// Serves the screens until `stop`.
 pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: CancellationToken) {
     let Parts { site, hosts, limits, feed, status, people, evidence, records, .. } = parts;
-    let Parts { typical, restore, materials, calls, stops, clock, .. } = parts;
+    let Parts { typical, reload, restore, materials, calls, stops, clock, .. } = parts;
     let app = Arc::new(App {
         site,
         hosts,
@@ -198,7 +200,12 @@ pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: 
         acting: Arc::new(Semaphore::new(ACTS_MAX)),
     });
     let looking = app.clone();
-    tokio::spawn(async move { looking.typical.load(&looking.archive).await });
+    tokio::spawn(stop.clone().run_until_cancelled_owned(async move {
+        loop {
+            looking.typical.load(&looking.archive).await;
+            reload.notified().await;
+        }
+    }));
     listen::serve(listener, tls, door::router(app), limits, stop).await;
 }
 

@@ -66,7 +66,7 @@ impl Typical {
         self.list.borrow().iter().find(|entry| *entry.id == *id).cloned()
     }
 
-    /// Looks at every file of the folder. What cannot be shown is left out, and the log says which and why.
+    /// Looks at every file of the folder, at the start and whenever somebody says that it has changed. What cannot be shown is left out, and the log says which and why.
     pub(super) async fn load(&self, archive: &Archive) {
         let mut entries = Vec::<Entry>::new();
         for path in self.files().await {
@@ -81,10 +81,14 @@ impl Typical {
             }
         }
         entries.sort_by(|one, other| one.name.cmp(&other.name));
-        if !entries.is_empty() {
-            tracing::info!(count = entries.len(), dir = %self.dir.display(), "typical images to compare with");
-            self.list.send_replace(entries.into());
-        }
+        self.list.send_if_modified(|list| {
+            let other = **list != *entries;
+            if other {
+                tracing::info!(count = entries.len(), dir = %self.dir.display(), "typical images to compare with");
+                *list = entries.into();
+            }
+            other
+        });
     }
 
     async fn files(&self) -> Vec<PathBuf> {

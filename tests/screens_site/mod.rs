@@ -26,7 +26,7 @@ use portside_devices::moment::Moment;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
@@ -52,6 +52,7 @@ pub struct Pages {
     pub agencies: Vec<Arc<str>>,
     /// Of typical images.
     pub folder: PathBuf,
+    pub reload: Arc<Notify>,
     connector: TlsConnector,
     stop: CancellationToken,
     _dir: tempfile::TempDir,
@@ -76,6 +77,7 @@ impl Pages {
     pub async fn beside(typical: &[(&str, Vec<u8>)], desks: usize, limits: Limits, settings: Settings) -> Self {
         let (clock, stop) = (Clock::start(), CancellationToken::new());
         let dir = tempfile::tempdir().unwrap();
+        let reload = Arc::new(Notify::new());
         let folder = dir.path().join("typical");
         std::fs::create_dir(&folder).unwrap();
         typical.iter().for_each(|(name, bytes)| std::fs::write(folder.join(name), bytes).unwrap());
@@ -109,6 +111,7 @@ impl Pages {
             people: people.clone(),
             evidence: evidence.clone(),
             typical: folder.clone(),
+            reload: reload.clone(),
             records: journal.reader(),
             restore: portside::run::screens::restore(Decoder::of(env!("CARGO_BIN_EXE_portside").into())),
             materials: None,
@@ -128,6 +131,7 @@ impl Pages {
             evidence,
             agencies,
             folder,
+            reload,
             connector,
             stop,
             _dir: dir,

@@ -45,6 +45,7 @@ test('pages refuse with codes of that list alone', () => {
 });
 
 test('a refusal is said in the language of the page, and what it has no words for as the daemon said it', () => {
+  globalThis.document = { documentElement: {}, querySelectorAll: () => [] };
   const refused = { reply: 'refused', code: 'not_your_hold', message: 'ciq has no hold here' };
   for (const language of ['zh', 'en']) {
     setLanguage(language);
@@ -54,4 +55,5 @@ test('a refusal is said in the language of the page, and what it has no words fo
     assert.equal(told({ reply: 'done', message: 'recorded' }, 200), 'recorded');
   }
   setLanguage('zh');
+  delete globalThis.document;
 });

@@ -4,6 +4,8 @@ import { byId, el, fill } from '../dom.js';
 import { apply, language, onLanguage, setLanguage, t } from '../words.js';
 
 export function noPicture() {
+  for (const id of ['picture', 'overlay']) document.getElementById(id)?.remove(); // nothing lies over the way out
+  byId('stage').classList.add('no-picture');
   const draw = () => {
     apply();
     document.title = `${t('stage.no_gl')} · Portside`;

@@ -144,8 +144,8 @@ async fn an_officer_compares_with_a_typical_image_by_keys_and_judges_the_live_on
     assert!(!site.daemon.call(&add).status.success(), "never in place of another");
     site.daemon.signal(Signal::HUP);
     site::until("a list of both", || {
-        let lists = officer.frames().into_iter().filter(|frame| frame["type"] == "typical");
-        lists.last().filter(|last| last["typical"].as_array().unwrap().len() == 2)
+        let mut lists = officer.frames().into_iter().filter(|frame| frame["type"] == "typical");
+        lists.next_back().filter(|last| last["typical"].as_array().unwrap().len() == 2)
     });
     page.run("document.getElementById('stage').focus()", &[]);
     page.key("t");

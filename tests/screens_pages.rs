@@ -34,10 +34,10 @@ async fn beside(files: &[(&str, Vec<u8>)]) -> Pages {
 
 /// The list of typical images, once there is one.
 async fn typical(desk: &mut Desk) -> Vec<(String, String)> {
-    let list = match desk.text("hello").await["typical"].take() {
-        Value::Array(list) if !list.is_empty() => list,
-        _ => desk.text("typical").await["typical"].as_array().unwrap().clone(),
-    };
+    let mut list = desk.text("hello").await["typical"].as_array().unwrap().clone();
+    if list.is_empty() {
+        list = desk.text("typical").await["typical"].as_array().unwrap().clone();
+    }
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     list.iter().map(|one| (text(&one["id"]), text(&one["name"]))).collect()
 }

@@ -83,10 +83,7 @@ pub(super) fn run(args: &TypicalArgs) -> ExitCode {
 
 fn add(args: &AddArgs, folder: &Path) -> Result<PathBuf, String> {
     let reply = door::ask(&args.socket, &Call::Inspection { inspection: args.inspection.clone() })?;
-    let records = match reply {
-        Reply::Records { records } => records,
-        reply => return Err(otherwise(reply)),
-    };
+    let Reply::Records { records } = reply else { return Err(otherwise(reply)) };
     let picture = picture(&records).ok_or_else(|| format!("inspection {} has no image", args.inspection))?;
     if !picture["sidecar"].is_null() {
         let why = "its image is samples alone with a sidecar beside them, and a typical image is one file";
@@ -126,9 +123,11 @@ fn fits(name: &str) -> Result<(), String> {
 fn keep(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, String> {
     let extension = if bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*") { "tiff" } else { "image" };
     let path = folder.join(format!("{name}.{extension}"));
-    let refused = |error: io::Error| match error.kind() {
-        io::ErrorKind::AlreadyExists => format!("{} is there already; choose another name", path.display()),
-        _ => format!("{} cannot be written: {error}", path.display()),
+    let refused = |error: io::Error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return format!("{} is there already; choose another name", path.display());
+        }
+        format!("{} cannot be written: {error}", path.display())
     };
     fs::create_dir_all(folder).map_err(refused)?;
     // Hidden until it is whole: the daemon leaves such files out.

@@ -118,32 +118,9 @@ async fn an_officer_has_one_screen_and_the_older_one_is_told_and_ended() {
     let second = Officer::logs_in(&turn, &site, "customs", "zhang.wei", SMALL);
     first.browser.until("the log-in page", "location.pathname === '/login'");
     first.browser.screenshot("ended-elsewhere");
-    first.browser.open(&site.url("/api/me"));
     second.is_live();
     let (status, _) = second.calls("/api/me", None);
     assert_eq!(status, 200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_opens_the_desk_of_another_agency() {
-    let Some(turn) = browser::turn() else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let (site, mut officer) = desk(&turn, &dir).await;
-    officer.browser.open(&site.url("/desk/xr1/ciq"));
-    officer.browser.until("anything but a live desk of ciq", "document.readyState === 'complete'");
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    let live = officer.browser.run(
-        "const live = document.getElementById('live');
-         return live !== null && !live.classList.contains('dead') && live.textContent === 'Live'",
-        &[],
-    );
-    assert_eq!(live, false, "{}", officer.browser.text());
-    officer.browser.screenshot("another-agencys-desk");
-    officer.browser.open(&site.url("/"));
-    officer.browser.shows("another agency's");
-    officer.browser.is_accessible();
-    officer.browser.is_laid_out();
-    officer.browser.is_quiet_but(&["/live", "403", "401"]);
 }
 
 /// Words that run where somebody forgot that they are words.

@@ -388,7 +388,10 @@ async fn who_logs_in_gets_a_cookie_that_no_script_and_no_other_site_sees_and_a_l
     let elsewhere = pages.people.login("zhang", Secret::new(PASSWORD.into()), "there").await;
     assert!(elsewhere.is_ok());
     assert_eq!(closed(&mut desk).await, 4401);
-    assert_eq!(pages.get("/api/me", token).await.status, 401);
+    let nobody = pages.get("/api/me", token).await;
+    let told = nobody.json();
+    assert_eq!((nobody.status, &told["standing"], &told["me"]), (200, &"none".into(), &Value::Null));
+    assert_eq!(pages.get("/api/stats", token).await.code(), "no_session");
     let wrong = pages.post("/api/login", "", r#"{"name":"zhang","password":"wrong"}"#).await;
     assert_eq!((wrong.status, wrong.json()["reply"].as_str()), (401, Some("refused")));
 }

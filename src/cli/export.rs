@@ -115,7 +115,7 @@ fn belongs_to(stored: &Stored) -> Option<String> {
 }
 
 /// What to say of an answer that is not the one that was asked for.
-fn otherwise(reply: Reply) -> String {
+pub(super) fn otherwise(reply: Reply) -> String {
     if let Reply::Failed { message } = reply {
         return message;
     }
@@ -123,7 +123,7 @@ fn otherwise(reply: Reply) -> String {
 }
 
 /// One evidence file from the daemon, part by part, proved to have its hash.
-fn fetched(socket: &SocketArg, sha256: &str) -> Result<Vec<u8>, String> {
+pub(super) fn fetched(socket: &SocketArg, sha256: &str) -> Result<Vec<u8>, String> {
     let mut whole = Vec::new();
     loop {
         let call = Call::Evidence { sha256: sha256.to_owned(), from: whole.len() as u64 };

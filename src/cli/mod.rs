@@ -19,6 +19,7 @@ mod run;
 pub mod schema;
 mod simulate;
 pub mod status;
+mod typical;
 mod user;
 mod wedge;
 
@@ -78,6 +79,8 @@ enum Verb {
     Barrier(act::BarrierArgs),
     /// Calibrate the colours of materials with a scanned step wedge
     Wedge(wedge::WedgeArgs),
+    /// Keep an image as a typical one, which desks compare with
+    Typical(typical::TypicalArgs),
     /// Add, list, disable the people who log in at the pages
     User(user::UserArgs),
     #[command(hide = true)]
@@ -119,6 +122,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Temperature(args) => act::temperature(args),
         Verb::Barrier(args) => act::barrier(args),
         Verb::Wedge(args) => wedge::run(&args),
+        Verb::Typical(args) => typical::run(&args),
         Verb::User(args) => user::run(args),
         Verb::Decode(args) => decode::run(&args),
     }

@@ -141,6 +141,16 @@ pub struct Screens {
     pub lock_after: Duration,
     /// A session ends this long after its log-in.
     pub session: Duration,
+    /// The folder of typical images; `None`: in the store.
+    pub typical: Option<PathBuf>,
+}
+
+impl Config {
+    /// The folder of typical images: the one that [screens] names, else one in the store.
+    pub fn typical(&self) -> PathBuf {
+        let named = self.screens.as_ref().and_then(|screens| screens.typical.clone());
+        named.unwrap_or_else(|| self.store.dir.join("typical"))
+    }
 }
 
 /// One connection or serial port, which its devices share.

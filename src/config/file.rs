@@ -136,6 +136,9 @@ table! {
         optional hosts: Vec<Placed<Host>>, like "[ \"lane-g03.port.example\" ]";
         /// A screen is locked when nobody has touched it for this long; its case is kept.
         optional lock_after: Span<{ 2 * MINUTE }, { 15 * MINUTE }> = "\"5 min\"";
+        /// Folder of typical images that desks may compare with: each an X-ray file, named as the desks show it. If
+        /// absent: `typical` in the store's folder.
+        optional typical: FilePath, like "\"/etc/portside/typical\"";
         /// A session ends this long after the log-in.
         optional session: Span<{ 30 * MINUTE }, { 24 * HOUR }> = "\"8 h\"";
     }

@@ -1,12 +1,14 @@
 //! The pages, on threads of their own: whoever floods them takes no time from the lane.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +16,8 @@ use crate::clock::Clock;
 use crate::config::{Config, Screens};
 use crate::control::socket::Asked;
 use crate::control::status::Status;
-use crate::field::decoder::{Bytes, Decoder};
+use crate::field::decoder::{Bytes, Decoder, Failure};
+use crate::field::picture::Unreadable;
 use crate::image::feed::Feed;
 use crate::image::material::Table;
 use crate::journal::{EvidenceFiles, Reader};
@@ -46,6 +49,7 @@ pub(super) struct Sources {
 pub(super) fn start(config: &Config, sources: Sources, stop: &CancellationToken) -> Option<JoinHandle<()>> {
     let screens = config.screens.clone()?;
     let (site, dir, stop) = (site(config), config.store.dir.clone(), stop.clone());
+    let typical = config.typical();
     let serve = move || {
         let found = certificate::load_or_make(&screens, &dir, sources.clock.wall()).map_err(|error| error.to_string());
         let tls = found.and_then(|found| {
@@ -59,7 +63,7 @@ pub(super) fn start(config: &Config, sources: Sources, stop: &CancellationToken)
             .build();
         match (tls, runtime) {
             (Ok(tls), Ok(runtime)) => {
-                runtime.block_on(run(&screens, site, sources, tls, stop));
+                runtime.block_on(run(&screens, site, typical, sources, tls, stop));
                 runtime.shutdown_timeout(LAST_ANSWERS);
             }
             (Err(error), _) => tracing::error!(%error, "the pages cannot be served: no certificate"),
@@ -70,13 +74,22 @@ pub(super) fn start(config: &Config, sources: Sources, stop: &CancellationToken)
     started.inspect_err(|error| tracing::error!(%error, "the pages cannot be served: no thread")).ok()
 }
 
-async fn run(screens: &Screens, site: Site, sources: Sources, tls: TlsAcceptor, stop: CancellationToken) {
+async fn run(
+    screens: &Screens,
+    site: Site,
+    typical: PathBuf,
+    sources: Sources,
+    tls: TlsAcceptor,
+    stop: CancellationToken,
+) {
     let Some(listener) = bind(screens.listen, &stop).await else { return };
     let names = certificate::names(screens);
     if let (Ok(address), Some(name)) = (listener.local_addr(), names.first()) {
         tracing::info!("the pages are at https://{name}:{}/, listening on {address}", address.port());
     }
     let Sources { feed, status, people, evidence, materials, records, calls, stops, clock } = sources;
+    let reload = Arc::new(Notify::new());
+    tokio::spawn(told_to_reload(reload.clone()));
     let parts = screens::Parts {
         site,
         hosts: Hosts::new(names),
@@ -85,6 +98,8 @@ async fn run(screens: &Screens, site: Site, sources: Sources, tls: TlsAcceptor, 
         status,
         people,
         evidence,
+        typical,
+        reload,
         records,
         restore: restore(Decoder::default()),
         materials,
@@ -95,13 +110,28 @@ async fn run(screens: &Screens, site: Site, sources: Sources, tls: TlsAcceptor, 
     screens::serve(listener, tls, parts, stop).await;
 }
 
+/// A lane file that is as it was leaves the lane running, so the pages hear of a SIGHUP themselves.
+async fn told_to_reload(reload: Arc<Notify>) {
+    match signal(SignalKind::hangup()) {
+        Ok(mut hang_up) => {
+            while hang_up.recv().await.is_some() {
+                reload.notify_one();
+            }
+        }
+        Err(error) => tracing::warn!(%error, "typical images are read at the start alone: signals cannot be heard"),
+    }
+}
+
 /// Files are foreign bytes: a child process reads them.
 pub fn restore(decoder: Decoder) -> Restore {
     Arc::new(move |file| {
         let decoder = decoder.clone();
         Box::pin(async move {
             let picture = decoder.picture(Bytes { file: &file, sidecar: None }).await;
-            let picture = picture.map_err(|failure| format!("{failure:?}"))?;
+            let picture = picture.map_err(|failure| match failure {
+                Failure::Unreadable(Unreadable::Incomplete(why) | Unreadable::Never(why))
+                | Failure::Unavailable(why) => why,
+            })?;
             let made = tokio::task::spawn_blocking(move || crate::image::of_picture(&picture)).await;
             made.map_err(|panic| panic.to_string())
         })

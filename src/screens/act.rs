@@ -11,7 +11,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::once::{Pending, Turn};
-use super::{App, Visitor, reply};
+use super::reply::Code;
+use super::{App, Visitor, reply, typical};
 use crate::control::call::{self, Call, Reply};
 use crate::control::socket::{self, Caller};
 use crate::lane::Act;
@@ -27,18 +28,22 @@ struct Wish {
 pub(super) async fn act(State(app): State<Arc<App>>, visitor: Visitor, body: Bytes) -> Response {
     if !visitor.person.role.judges() {
         let message = "only officers and supervisors act on the lane";
-        return reply::refused(StatusCode::FORBIDDEN, "not_allowed", message);
+        return reply::refused(StatusCode::FORBIDDEN, Code::NotAllowed, message);
     }
     let Wish { act, idempotency } = match serde_json::from_slice(&body) {
         Ok(wish) => wish,
         Err(error) => {
             let message = format!("the act cannot be read: {error}");
-            return reply::refused(StatusCode::UNPROCESSABLE_ENTITY, "unreadable", &message);
+            return reply::refused(StatusCode::UNPROCESSABLE_ENTITY, Code::Unreadable, &message);
         }
     };
+    if judges_a_typical_image(&act) {
+        let message = "a typical image is there to compare with; judge the subject's own image";
+        return reply::refused(StatusCode::UNPROCESSABLE_ENTITY, Code::TypicalImage, message);
+    }
     if app.judged_blindly(&visitor, &act) {
         let message = "a verdict from a screen names the image that it rests on; load the page again";
-        return reply::refused(StatusCode::UNPROCESSABLE_ENTITY, "no_image", message);
+        return reply::refused(StatusCode::UNPROCESSABLE_ENTITY, Code::NoImage, message);
     }
     let call = Call::Act { officer: visitor.officer(), act };
     match app.once.turn(&visitor.person.name, idempotency, &body) {
@@ -51,7 +56,7 @@ pub(super) async fn act(State(app): State<Arc<App>>, visitor: Visitor, body: Byt
         Turn::Again(pending) => answered(pending).await,
         Turn::Other => {
             let message = "this key was used for another act; load the page again";
-            reply::refused(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", message)
+            reply::refused(StatusCode::UNPROCESSABLE_ENTITY, Code::KeyReused, message)
         }
     }
 }
@@ -60,6 +65,11 @@ pub(super) async fn act(State(app): State<Arc<App>>, visitor: Visitor, body: Byt
 pub(super) async fn stats(State(app): State<Arc<App>>, _visitor: Visitor) -> Response {
     let agreement = app.status.borrow().agreement.clone();
     reply::done("of closed inspections", json!({ "stats": agreement }))
+}
+
+/// The lane would refuse it too, as an image that is none of the inspection.
+fn judges_a_typical_image(act: &Act) -> bool {
+    matches!(act, Act::Judge { image: Some(image), .. } if typical::is_typical(&image.id))
 }
 
 async fn answered(pending: Pending) -> Response {
@@ -90,7 +100,7 @@ impl App {
         }
         let Ok(_place) = self.acting.try_acquire() else {
             let message = "too many acts wait to be on disk; nothing was done, try again in a few seconds";
-            return Reply::Failed { message: message.to_owned() };
+            return Reply::Refused { code: Code::TooManyActs.code().to_owned(), message: message.to_owned() };
         };
         socket::pass(&self.calls, call, Caller::Screen).await
     }

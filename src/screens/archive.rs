@@ -10,6 +10,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use super::reply::Code;
 use super::{App, Restore, Visitor, reply};
 use crate::image::feed::{Feed, Snapshot, Stored};
 use crate::image::material::Table;
@@ -83,14 +84,14 @@ impl Archive {
     pub(super) async fn bring_back(&self, wanted: &Wanted, feed: &Feed) -> bool {
         let id = &wanted.image;
         let Some((finished, outcome)) = self.finished(wanted).await else { return false };
-        if feed.snapshot(id).is_some() {
-            return true;
-        }
-        feed.begin(id.clone(), finished.format());
-        let lines = finished.lines();
-        lines.for_each(|line| feed.line(id, line));
-        feed.end(id, &outcome);
+        show(feed, id, &finished, &outcome);
         true
+    }
+
+    /// What a file shows. Few are decoded at once; the others wait.
+    pub(super) async fn decoded(&self, file: Vec<u8>) -> Result<Finished, String> {
+        let _place = self.places.acquire().await.map_err(|closed| closed.to_string())?;
+        (self.restore)(file).await
     }
 
     async fn finished(&self, wanted: &Wanted) -> Option<(Finished, Outcome)> {
@@ -99,11 +100,10 @@ impl Archive {
             true => Kept { sha256: id.to_string(), outcome: None },
             false => self.on_record(wanted).await?,
         };
-        let _place = self.places.acquire().await.ok()?;
         let evidence = self.evidence.clone();
         let file = tokio::task::spawn_blocking(move || evidence.read(&sha256)).await.ok()?;
         let file = file.inspect_err(|error| tracing::warn!(%id, %error, "an image cannot be read again")).ok()?;
-        let finished = (self.restore)(file).await;
+        let finished = self.decoded(file).await;
         let finished =
             finished.inspect_err(|failure| tracing::warn!(%id, failure, "an image cannot be shown again")).ok()?;
         let outcome = outcome.unwrap_or_else(|| finished.outcome());
@@ -124,6 +124,16 @@ impl Archive {
     }
 }
 
+/// Puts an image into `feed`, unless somebody else did meanwhile.
+pub(super) fn show(feed: &Feed, id: &Arc<str>, finished: &Finished, outcome: &Outcome) {
+    if feed.snapshot(id).is_some() {
+        return;
+    }
+    feed.begin(id.clone(), finished.format());
+    finished.lines().for_each(|line| feed.line(id, line));
+    feed.end(id, outcome);
+}
+
 /// The data of a record that says which file an image became.
 fn file_of(record: &[u8], image: &str) -> Option<Value> {
     let record = Record::parse(record).ok()?;
@@ -138,9 +148,9 @@ fn is_hash(id: &str) -> bool {
 
 /// The first view of an image as a person sees it.
 pub(super) async fn presentation(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Path<String>) -> Response {
-    let absent = || reply::refused(StatusCode::NOT_FOUND, "no_such_image", "this station has no such image");
+    let absent = || reply::refused(StatusCode::NOT_FOUND, Code::NoSuchImage, "this station has no such image");
     if app.site.seat(&visitor.person.agency).is_none() {
-        return reply::refused(StatusCode::FORBIDDEN, "not_your_desk", "your agency has no desk at this station");
+        return reply::refused(StatusCode::FORBIDDEN, Code::NotYourDesk, "your agency has no desk at this station");
     }
     if id.len() > ID_MAX {
         return absent();

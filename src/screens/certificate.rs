@@ -310,6 +310,7 @@ mod tests {
             hosts: hosts.iter().map(|host| (*host).into()).collect(),
             lock_after: Duration::from_secs(300),
             session: Duration::from_secs(8 * 3600),
+            typical: None,
         }
     }
 

@@ -10,7 +10,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 
-use super::{App, Visitor, act, archive, guard, live, login, pages, reply};
+use super::reply::Code;
+use super::{App, Visitor, act, archive, dress, guard, live, login, pages, reply};
 use crate::people::{NoEntry, Presence};
 
 /// The session's cookie: no other site, no script and no plain connection sees it.
@@ -36,7 +37,7 @@ pub(super) fn router(app: Arc<App>) -> axum::Router {
         .route("/api/act", post(act::act))
         .route("/api/stats", get(act::stats))
         .route("/api/image/{id}/presentation.png", get(archive::presentation))
-        .fallback(|| async { reply::refused(StatusCode::NOT_FOUND, "no_such_page", "there is no such page") })
+        .fallback(|| async { reply::refused(StatusCode::NOT_FOUND, Code::NoSuchPage, "there is no such page") })
         .layer(middleware::from_fn_with_state(app.clone(), pass))
         .with_state(app)
 }
@@ -44,10 +45,14 @@ pub(super) fn router(app: Arc<App>) -> axum::Router {
 /// Lets a request in, and dresses its answer.
 async fn pass(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let api = request.uri().path().starts_with("/api/");
+    let by_hand = dress::navigates(request.method(), request.uri().path(), request.headers());
     let mut response = match admit(&app, request).await {
         Ok(request) => next.run(request).await,
         Err(refused) => refused,
     };
+    if by_hand {
+        response = dress::dressed(response);
+    }
     let headers = response.headers_mut();
     for (name, value) in guard::SEALED_IN {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -77,17 +82,17 @@ async fn admit(app: &App, request: Request) -> Result<Request, Response> {
             match whole.await {
                 Ok(Ok(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
                 Ok(Err(_)) => {
-                    Err(closing(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the request's body is too long"))
+                    Err(closing(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge, "the request's body is too long"))
                 }
-                Err(_) => Err(closing(StatusCode::REQUEST_TIMEOUT, "too_slow", "the request's body took too long")),
+                Err(_) => Err(closing(StatusCode::REQUEST_TIMEOUT, Code::TooSlow, "the request's body took too long")),
             }
         }
-        _ => Err(reply::refused(StatusCode::METHOD_NOT_ALLOWED, "method", "only GET and POST are answered")),
+        _ => Err(reply::refused(StatusCode::METHOD_NOT_ALLOWED, Code::Method, "only GET and POST are answered")),
     }
 }
 
 /// The rest of the body is not read, so nothing else can come on this connection.
-fn closing(status: StatusCode, code: &str, message: &str) -> Response {
+fn closing(status: StatusCode, code: Code, message: &str) -> Response {
     let mut response = reply::refused(status, code, message);
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response

@@ -7,6 +7,8 @@ use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 
+use super::reply::Code;
+
 /// The header that only a script of ours sets.
 pub(super) const OURS: HeaderName = HeaderName::from_static("x-portside");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -17,12 +19,12 @@ pub(super) struct Turned {
     /// Status of the answer.
     pub status: StatusCode,
     /// Stable code.
-    pub code: &'static str,
+    pub code: Code,
     /// The sentence.
     pub message: &'static str,
 }
 
-const fn turned(status: StatusCode, code: &'static str, message: &'static str) -> Turned {
+const fn turned(status: StatusCode, code: Code, message: &'static str) -> Turned {
     Turned { status, code, message }
 }
 
@@ -45,7 +47,7 @@ impl Hosts {
     pub(super) fn called(&self, uri: &Uri, headers: &HeaderMap) -> Result<Authority, Turned> {
         let misdirected = turned(
             StatusCode::MISDIRECTED_REQUEST,
-            "wrong_host",
+            Code::WrongHost,
             "this daemon is not known under the name in the request; `hosts` of [screens] lists its names",
         );
         let mut named = headers.get_all(HOST).iter();
@@ -66,7 +68,7 @@ impl Hosts {
 /// When it comes from elsewhere, or is not what our pages send.
 pub(super) fn may_post(called: &Authority, headers: &HeaderMap) -> Result<(), Turned> {
     from_here(called, headers)?;
-    let foreign = turned(StatusCode::FORBIDDEN, "foreign", "the request was not made by a page of this lane");
+    let foreign = turned(StatusCode::FORBIDDEN, Code::Foreign, "the request was not made by a page of this lane");
     if !headers.contains_key(OURS) {
         return Err(foreign);
     }
@@ -76,7 +78,7 @@ pub(super) fn may_post(called: &Authority, headers: &HeaderMap) -> Result<(), Tu
     };
     match one(headers, &CONTENT_TYPE).ok_or(foreign)? {
         kind if json(kind) => Ok(()),
-        _ => Err(turned(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "the request's body has to be JSON")),
+        _ => Err(turned(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::NotJson, "the request's body has to be JSON")),
     }
 }
 
@@ -85,7 +87,7 @@ pub(super) fn may_post(called: &Authority, headers: &HeaderMap) -> Result<(), Tu
 /// # Errors
 /// When it comes from elsewhere.
 pub(super) fn from_here(called: &Authority, headers: &HeaderMap) -> Result<(), Turned> {
-    let foreign = turned(StatusCode::FORBIDDEN, "foreign", "the request was not made by a page of this lane");
+    let foreign = turned(StatusCode::FORBIDDEN, Code::Foreign, "the request was not made by a page of this lane");
     let origin = one(headers, &ORIGIN).ok_or(foreign)?;
     let authority = origin.to_str().ok().and_then(|origin| origin.strip_prefix("https://"));
     let same = authority.is_some_and(|origin| origin.eq_ignore_ascii_case(called.as_str()));
@@ -98,7 +100,7 @@ pub(super) fn from_here(called: &Authority, headers: &HeaderMap) -> Result<(), T
 /// When a page of another site asks.
 pub(super) fn may_read(headers: &HeaderMap) -> Result<(), Turned> {
     let ours = headers.get_all(FETCH_SITE).iter().all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"));
-    let foreign = turned(StatusCode::FORBIDDEN, "foreign", "the request was not made by a page of this lane");
+    let foreign = turned(StatusCode::FORBIDDEN, Code::Foreign, "the request was not made by a page of this lane");
     if ours { Ok(()) } else { Err(foreign) }
 }
 

@@ -26,6 +26,8 @@ use tokio::time::{Interval, MissedTickBehavior, Sleep};
 use super::desk::{self, State};
 use super::door::{self, Called};
 use super::listen::Peer;
+use super::reply::Code;
+use super::typical::{self, Entry};
 use super::{App, Visitor, frame, guard, reply};
 use crate::clock::rfc3339_millis;
 use crate::control::call::Call;
@@ -80,6 +82,7 @@ enum Woken {
     Status,
     Said(Option<Result<Message, axum::Error>>),
     Session,
+    Typical,
     Brought(bool),
     News(News),
     Old(News),
@@ -116,13 +119,17 @@ pub(super) async fn open(
         Err(no) => return no.into_response(),
     };
     if *station != *app.site.station || app.site.seat(&agency).is_none() {
-        return reply::refused(StatusCode::NOT_FOUND, "no_such_desk", "this station has no such desk");
+        return reply::refused(StatusCode::NOT_FOUND, Code::NoSuchDesk, "this station has no such desk");
     }
-    if *visitor.person.agency != *agency || !visitor.person.role.judges() {
-        return reply::refused(StatusCode::FORBIDDEN, "not_your_desk", "this desk is another agency's");
+    if !visitor.person.role.judges() {
+        return reply::refused(StatusCode::FORBIDDEN, Code::NotAllowed, "only officers and supervisors sit at a desk");
+    }
+    if *visitor.person.agency != *agency {
+        return reply::refused(StatusCode::FORBIDDEN, Code::NotYourDesk, "this desk is another agency's");
     }
     let (Some(standing), Ok(place)) = (app.people.watch(&visitor.token), app.live.clone().try_acquire_owned()) else {
-        return reply::failed("too many desks look at this station; close one");
+        let message = "too many desks look at this station; close one";
+        return reply::refused(StatusCode::SERVICE_UNAVAILABLE, Code::TooManyDesks, message);
     };
     match upgrade {
         Ok(upgrade) => {
@@ -141,6 +148,7 @@ async fn serve(socket: WebSocket, visitor: Visitor, standing: watch::Receiver<St
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     beat.reset();
     let (watcher, old, status) = (app.feed.watch(), app.recalled.watch_wanted(), app.status.clone());
+    let typical = app.typical.watch();
     let mut page = Page {
         socket,
         visitor,
@@ -149,6 +157,7 @@ async fn serve(socket: WebSocket, visitor: Visitor, standing: watch::Receiver<St
         watcher,
         old,
         status,
+        typical,
         beat,
         gather: None,
         bringing: None,
@@ -176,6 +185,7 @@ struct Page {
     watcher: Watcher,
     old: Watcher,
     status: watch::Receiver<Arc<Status>>,
+    typical: watch::Receiver<Arc<[Entry]>>,
     beat: Interval,
     gather: Option<Pin<Box<Sleep>>>,
     /// An image that is on its way back from evidence.
@@ -197,9 +207,12 @@ impl Page {
             .iter()
             .map(|image| json!({ "image": image.image, "number": image.number, "made": rfc3339_millis(image.made) }))
             .collect();
+        let agencies: Vec<_> = site.agencies.iter().map(|(id, name)| json!({ "id": id, "name": name })).collect();
+        let typical = self.typical.borrow_and_update().clone();
         let hello = json!({
             "type": "hello", "version": 1, "now": self.now(), "heartbeat_ms": HEARTBEAT.as_secs() * 1000,
             "station": { "id": site.station }, "images": images, "me": person,
+            "agencies": agencies, "typical": &*typical,
             "lane": { "port": site.port, "id": site.lane, "name": site.name },
             "desk": {
                 "agency": person.agency, "name": site.name_of(&person.agency),
@@ -225,7 +238,7 @@ impl Page {
 
     /// Waits for whatever comes first. The heartbeat goes before all else, lines after it: there are always more.
     async fn next(&mut self) -> Woken {
-        let Self { socket, standing, watcher, old, status, beat, gather, app, bringing, .. } = self;
+        let Self { socket, standing, watcher, old, status, typical, beat, gather, app, bringing, .. } = self;
         let brought = async {
             match bringing {
                 Some((_, task)) => Woken::Brought(task.await.unwrap_or(false)),
@@ -249,6 +262,7 @@ impl Page {
             _ = beat.tick() => Woken::Beat,
             Ok(()) = standing.changed() => Woken::Session,
             Ok(()) = status.changed() => Woken::Status,
+            Ok(()) = typical.changed() => Woken::Typical,
             said = socket.recv() => Woken::Said(said),
             brought = brought => brought,
             news = gathered => news,
@@ -261,6 +275,10 @@ impl Page {
             Woken::Beat => self.beat().await,
             Woken::Status => self.state().await,
             Woken::Session => self.session(),
+            Woken::Typical => {
+                let typical = self.typical.borrow_and_update().clone();
+                self.say(&json!({ "type": "typical", "typical": &*typical })).await
+            }
             Woken::Said(said) => self.said(said).await,
             Woken::Brought(there) => self.brought(there).await,
             Woken::News(news) => self.news(news).await,
@@ -354,11 +372,14 @@ impl Page {
         if self.watcher.want(image) || self.old.want(image) {
             return Ok(());
         }
-        let Some(wanted) = self.app.known.named(image) else {
-            return self.say(&json!({ "type": "gone", "image": image })).await;
-        };
         let app = self.app.clone();
-        let task = tokio::spawn(async move { app.archive.bring_back(&wanted, &app.recalled).await });
+        let task = match (app.typical.named(image), app.known.named(image)) {
+            (Some(entry), _) => {
+                tokio::spawn(async move { typical::bring_back(&entry, &app.archive, &app.recalled).await })
+            }
+            (None, Some(wanted)) => tokio::spawn(async move { app.archive.bring_back(&wanted, &app.recalled).await }),
+            (None, None) => return self.say(&json!({ "type": "gone", "image": image })).await,
+        };
         if let Some((_, before)) = self.bringing.replace((image.clone(), task)) {
             before.abort();
         }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::listen::Peer;
+use super::reply::Code;
 use super::{App, Site, door, reply};
 use crate::people::{Denied, NoEntry, Person, Secret, Session, Standing};
 
@@ -112,15 +113,8 @@ pub(super) async fn me(State(app): State<Arc<App>>, headers: HeaderMap) -> Respo
         Some((person, standing @ (Standing::Open | Standing::Locked))) => {
             reply::done("you are logged in", about(&app.site, Some((person, *standing))))
         }
-        Some((_, Standing::Ended(_))) | None => {
-            let mut body = json!({
-                "reply": "refused", "code": NoEntry::NoSession.code(), "message": NoEntry::NoSession.to_string(),
-            });
-            if let (Some(body), Value::Object(more)) = (body.as_object_mut(), about(&app.site, None)) {
-                body.extend(more);
-            }
-            (StatusCode::UNAUTHORIZED, axum::Json(body)).into_response()
-        }
+        // Asking who is here is no attempt to get in, so nobody is refused.
+        Some((_, Standing::Ended(_))) | None => reply::done("nobody is logged in", about(&app.site, None)),
     }
 }
 
@@ -132,9 +126,11 @@ fn about(site: &Site, holder: Option<(&Person, Standing)>) -> Value {
     let mut about = json!({
         "lane": { "port": site.port, "id": site.lane, "name": site.name },
         "station": { "id": site.station, "desks": desks.collect::<Vec<_>>() },
+        "standing": "none",
     });
     if let Some((person, standing)) = holder {
         about["me"] = json!(person);
+        about["agency"] = json!({ "id": person.agency, "name": site.name_of(&person.agency) });
         about["standing"] = json!(if standing == Standing::Locked { "locked" } else { "open" });
     }
     about
@@ -163,7 +159,7 @@ fn from(peer: &Peer) -> String {
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Box<Response>> {
     let unreadable = |_| {
         let message = "the request is not what this page sends; load the page again";
-        Box::new(reply::refused(StatusCode::UNPROCESSABLE_ENTITY, "unreadable", message))
+        Box::new(reply::refused(StatusCode::UNPROCESSABLE_ENTITY, Code::Unreadable, message))
     };
     serde_json::from_slice(body).map_err(unreadable)
 }

@@ -4,7 +4,7 @@
 //!  browser ──TLS──► listen ──► door (host, origin, body) ──► pages   embedded files
 //!                                                        ├─► login   people
 //!                                                        ├─► act     ──► control task ──► answer, once durable
-//!                                                        ├─► picture feed memory, else evidence
+//!                                                        ├─► picture feed memory, else evidence, else typical images
 //!                                                        └─► live    ◄── feed (lines), status (what a desk may know)
 //! ```
 //! The lane publishes and never looks who reads; what people ask takes the way of the control socket.
@@ -14,6 +14,7 @@ mod archive;
 pub mod certificate;
 mod desk;
 mod door;
+mod dress;
 mod frame;
 mod guard;
 mod listen;
@@ -22,13 +23,15 @@ mod login;
 mod once;
 mod pages;
 mod reply;
+mod typical;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +48,7 @@ use archive::{Archive, Known};
 pub use guard::Hosts;
 pub use listen::Limits;
 use once::Once;
+use typical::Typical;
 
 /// Desks that may look at once.
 const LIVE_MAX: usize = 64;
@@ -118,6 +122,10 @@ pub struct Parts {
     pub people: People,
     /// Where finished images lie.
     pub evidence: EvidenceFiles,
+    /// The folder of typical images; there may be none.
+    pub typical: PathBuf,
+    /// Tells that it has changed.
+    pub reload: Arc<Notify>,
     /// Which of them an image became.
     pub records: Reader,
     /// What reads them.
@@ -143,6 +151,7 @@ struct App {
     people: People,
     archive: Archive,
     known: Known,
+    typical: Typical,
     materials: Option<Arc<Table>>,
     calls: mpsc::Sender<Asked>,
     stops: mpsc::Sender<Asked>,
@@ -169,7 +178,7 @@ impl Visitor {
 /// Serves the screens until `stop`.
 pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: CancellationToken) {
     let Parts { site, hosts, limits, feed, status, people, evidence, records, .. } = parts;
-    let Parts { restore, materials, calls, stops, clock, .. } = parts;
+    let Parts { typical, reload, restore, materials, calls, stops, clock, .. } = parts;
     let app = Arc::new(App {
         site,
         hosts,
@@ -180,6 +189,7 @@ pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: 
         people,
         archive: Archive::new(evidence, records, restore),
         known: Known::default(),
+        typical: Typical::of(typical),
         materials,
         calls,
         stops,
@@ -189,6 +199,13 @@ pub async fn serve(listener: TcpListener, tls: TlsAcceptor, parts: Parts, stop: 
         live: Arc::new(Semaphore::new(LIVE_MAX)),
         acting: Arc::new(Semaphore::new(ACTS_MAX)),
     });
+    let looking = app.clone();
+    tokio::spawn(stop.clone().run_until_cancelled_owned(async move {
+        loop {
+            looking.typical.load(&looking.archive).await;
+            reload.notified().await;
+        }
+    }));
     listen::serve(listener, tls, door::router(app), limits, stop).await;
 }
 

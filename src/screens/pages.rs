@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use include_dir::{Dir, include_dir};
 
+use super::reply::Code;
 use super::{App, door, reply};
 
 static WEB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/screens/web");
@@ -30,14 +31,17 @@ pub(super) async fn desk(
     headers: HeaderMap,
 ) -> Response {
     if *station != *app.site.station || app.site.seat(&agency).is_none() {
-        return reply::refused(StatusCode::NOT_FOUND, "no_such_desk", "this station has no such desk");
+        return reply::refused(StatusCode::NOT_FOUND, Code::NoSuchDesk, "this station has no such desk");
     }
     let token = door::token(&headers);
     let Some((person, _)) = token.and_then(|token| app.people.holder(&token)) else {
         return Redirect::to(&format!("/login?to=/desk/{station}/{agency}")).into_response();
     };
-    if *person.agency != *agency || !person.role.judges() {
-        return reply::refused(StatusCode::FORBIDDEN, "not_your_desk", "this desk is another agency's");
+    if !person.role.judges() {
+        return reply::refused(StatusCode::FORBIDDEN, Code::NotAllowed, "only officers and supervisors sit at a desk");
+    }
+    if *person.agency != *agency {
+        return reply::refused(StatusCode::FORBIDDEN, Code::NotYourDesk, "this desk is another agency's");
     }
     file("desk.html")
 }
@@ -66,7 +70,7 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Response {
 fn file(path: &str) -> Response {
     match (WEB.get_file(path), kind(path)) {
         (Some(file), Some(kind)) => ([(header::CONTENT_TYPE, kind)], file.contents()).into_response(),
-        _ => reply::refused(StatusCode::NOT_FOUND, "no_such_page", "there is no such page"),
+        _ => reply::refused(StatusCode::NOT_FOUND, Code::NoSuchPage, "there is no such page"),
     }
 }
 

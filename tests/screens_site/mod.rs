@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use portside_devices::moment::Moment;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
@@ -49,6 +50,9 @@ pub struct Pages {
     pub journal: Journal,
     pub evidence: EvidenceFiles,
     pub agencies: Vec<Arc<str>>,
+    /// Of typical images.
+    pub folder: PathBuf,
+    pub reload: Arc<Notify>,
     connector: TlsConnector,
     stop: CancellationToken,
     _dir: tempfile::TempDir,
@@ -66,8 +70,17 @@ impl Pages {
     }
 
     pub async fn with(desks: usize, limits: Limits, settings: Settings) -> Self {
+        Self::beside(&[], desks, limits, settings).await
+    }
+
+    /// With files in the folder of typical images.
+    pub async fn beside(typical: &[(&str, Vec<u8>)], desks: usize, limits: Limits, settings: Settings) -> Self {
         let (clock, stop) = (Clock::start(), CancellationToken::new());
         let dir = tempfile::tempdir().unwrap();
+        let reload = Arc::new(Notify::new());
+        let folder = dir.path().join("typical");
+        std::fs::create_dir(&folder).unwrap();
+        typical.iter().for_each(|(name, bytes)| std::fs::write(folder.join(name), bytes).unwrap());
         let identity = Identity { port: "CNTYN".into(), lane: "B1".into() };
         let (journal, _) = Journal::open(dir.path(), &identity, Options::default()).unwrap();
         let (evidence, _) = EvidenceFiles::open(dir.path()).unwrap();
@@ -97,6 +110,8 @@ impl Pages {
             status: seen,
             people: people.clone(),
             evidence: evidence.clone(),
+            typical: folder.clone(),
+            reload: reload.clone(),
             records: journal.reader(),
             restore: portside::run::screens::restore(Decoder::of(env!("CARGO_BIN_EXE_portside").into())),
             materials: None,
@@ -105,7 +120,22 @@ impl Pages {
             clock,
         };
         tokio::spawn(screens::serve(listener, tls, parts, stop.clone()));
-        Self { address, feed, status, acts, people, clock, journal, evidence, agencies, connector, stop, _dir: dir }
+        Self {
+            address,
+            feed,
+            status,
+            acts,
+            people,
+            clock,
+            journal,
+            evidence,
+            agencies,
+            folder,
+            reload,
+            connector,
+            stop,
+            _dir: dir,
+        }
     }
 
     /// A new user of an agency, logged in; the value of the cookie.
@@ -209,9 +239,15 @@ fn site(agencies: &[Arc<str>]) -> Site {
         station: "xr1".into(),
         xray: None,
         seats: agencies.iter().map(|agency| Seat { agency: agency.clone(), role: "required" }).collect(),
-        agencies: Vec::new(),
+        agencies: named(agencies),
         timeout: Duration::from_secs(90),
     }
+}
+
+/// All agencies of the lane; the last has no desk.
+fn named(agencies: &[Arc<str>]) -> Vec<(Arc<str>, Arc<str>)> {
+    let name = |agency: &Arc<str>| (agency.clone(), Arc::from(format!("部门 {agency}")));
+    agencies.iter().map(name).chain([("transport".into(), "交通运输".into())]).collect()
 }
 
 pub fn idle(agencies: &[Arc<str>], clock: Clock) -> Status {

@@ -1,5 +1,7 @@
 //! Where the pages are served, and with which certificate.
 
+use std::path::PathBuf;
+
 use super::Settling;
 use super::uplink::exposed;
 use crate::config::checked::{Identity, Screens};
@@ -25,7 +27,23 @@ pub(super) fn screens(table: ScreensTable, on: &mut Settling<'_>) -> Option<Scre
         hosts: hosts.into_iter().map(|host| host.value.0).collect(),
         lock_after: table.lock_after?.value.0,
         session: table.session?.value.0,
+        typical: table.typical.map(|folder| typical(&folder, on)),
     })
+}
+
+fn typical(folder: &Placed<FilePath>, on: &mut Settling<'_>) -> PathBuf {
+    let path = on.path(&folder.value.0);
+    if !path.is_dir() {
+        on.faults
+            .add(
+                codes::NOT_THERE_YET,
+                folder.span.clone(),
+                format!("{} is not there", path.display()),
+                "no such folder on this machine",
+            )
+            .help("until it is, desks have no typical images to compare with");
+    }
+    path
 }
 
 fn alone(there: &Placed<FilePath>, name: &str, missing: &str, on: &mut Settling<'_>) -> Option<Screens> {

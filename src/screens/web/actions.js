@@ -62,7 +62,7 @@ export class Actions {
       rotate: () => stage.turn('rotate'),
       mirror: () => stage.turn('mirror'),
       views: () => stage.nextView(),
-      compare: () => this.toggleCompare(),
+      compare: () => this.desk.comparison.toggle(),
       current: () => {
         this.desk.called = null;
         this.desk.chosen = null;
@@ -100,19 +100,9 @@ export class Actions {
     return undefined;
   }
 
-  /** Beside the image on the screen the newest other one, until another is chosen below. */
-  toggleCompare() {
-    this.desk.comparing = this.desk.stage.compared === null;
-    const others = [...this.desk.store.pictures.values()].filter((picture) => picture !== this.desk.stage.main);
-    this.desk.stage.compare(this.desk.comparing ? others.at(-1) ?? null : null);
-    if (this.desk.comparing) this.desk.told(t(others.length > 0 ? 'stage.choose_compared' : 'stage.nothing_to_compare'));
-    this.desk.comparing &&= others.length > 0;
-    this.desk.draw();
-  }
-
   /** @param {number} by 1 is older */
   browse(by) {
-    const all = [...this.desk.store.pictures.values()].sort((one, other) => String(other.made).localeCompare(String(one.made)));
+    const all = this.desk.store.scanned.sort((one, other) => String(other.made).localeCompare(String(one.made)));
     const at = all.findIndex((picture) => picture === this.desk.stage.main);
     const next = all[at + by];
     if (next) this.desk.recall(next.id);

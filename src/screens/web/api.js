@@ -29,16 +29,15 @@ export async function call(path, body) {
 }
 
 /**
- * The sentence in the page's language: the daemon's own where it has one, else ours for the code, else whatever came.
+ * The sentence in the officer's language and in the words of the page, which has one for every code; of a code that only a
+ * later daemon has, what that daemon says.
  * @param {any} json @param {number} status
  */
-function told(json, status) {
+export function told(json, status) {
   const ours = typeof json.code === 'string' ? word('refusal', json.code) : '';
   const known = ours !== json.code ? ours : '';
   const theirs = typeof json.message === 'string' ? json.message : '';
-  if (typeof json[language()] === 'string') return json[language()];
-  const first = language() === 'en' ? theirs || known : known || theirs;
-  return first || (status >= 400 ? t('api.failed', { status }) : '');
+  return known || theirs || (status >= 400 ? t('api.failed', { status }) : '');
 }
 
 /** A name for one attempt, so that it is done once however often it is sent. */

@@ -2,6 +2,7 @@
 
 import { Actions } from './actions.js';
 import { act, call } from './api.js';
+import { Comparison } from './compare.js';
 import { boxBetween, empty, isEmpty, marked, polygonOf } from './draft.js';
 import { byId, el, fill, say } from './dom.js';
 import { Pointer } from './image/pointer.js';
@@ -11,6 +12,7 @@ import { ask } from './panels/forms.js';
 import { drawHolds } from './panels/holds.js';
 import { lockScreen } from './panels/lock.js';
 import { drawNext, stop } from './panels/next.js';
+import { noPicture } from './panels/no-picture.js';
 import { drawMarks } from './panels/marks.js';
 import { drawQueue, tickQueue } from './panels/queue.js';
 import { drawRecall } from './panels/recall.js';
@@ -45,7 +47,7 @@ export class Desk {
     this.subjectId = '';
     /** An image somebody called back, in place of the subject's. @type {string | null} */
     this.called = null;
-    this.comparing = false;
+    this.comparison = new Comparison(this);
     /** The image of the subject that was drawn here, as the daemon is told. @type {string} */
     this.toldShown = '';
     /** The newest image of each subject that was looked at, with its revision. @type {Map<string, {id: string, revision: number}>} */
@@ -79,7 +81,8 @@ export class Desk {
 
   listen() {
     const { store, stage } = this;
-    for (const what of ['hello', 'link', 'gone', 'materials']) store.on(what, () => this.draw());
+    for (const what of ['hello', 'link', 'typical', 'materials']) store.on(what, () => this.draw());
+    store.on('gone', (id) => this.comparison.gone(id));
     store.on('state', (before) => this.changedState(before));
     store.on('begin', (picture) => this.began(picture));
     store.on('end', (picture) => {
@@ -137,7 +140,7 @@ export class Desk {
   /** Why the connection does not come: asks who is here. */
   async who() {
     const reply = await call('/api/me');
-    if (reply.code === 'no_session' || reply.status === 401) return this.login();
+    if (reply.body.standing === 'none' || reply.status === 401) return this.login();
     if (reply.body.standing === 'locked') this.lockedNow();
     return undefined;
   }
@@ -295,7 +298,7 @@ export class Desk {
       this.sound.play('image');
       if (this.store.state) this.told(t('stage.begun', { number: picture.number }));
     }
-    if (this.comparing && this.called === picture.id) this.compareWith(picture.id);
+    this.comparison.began(picture);
     this.draw();
   }
 
@@ -314,10 +317,10 @@ export class Desk {
     this.panel('examination', drawExamination, common);
     this.panel('marks', drawMarks, [...common, this.draft.said.regions, stage.overlay.chosen]);
     this.panel('queue', drawQueue, [language(), store.subjects, subject?.id, [...this.said.keys()]]);
-    this.panel('recall', drawRecall, [language(), stage.main?.id, stage.compared?.id, [...store.wanted], [...store.pictures.values()].map((picture) => [picture.id, picture.outcome, picture.outcome ? picture.stretched : 0]), store.hello?.images, store.subjects.map((/** @type {any} */ one) => [one.identity, one.images])]);
-    this.panel('rail', drawToolbar, [language(), stage.tools, stage.mode, stage.orientation, stage.compared?.id, stage.can]);
+    this.panel('recall', drawRecall, [language(), stage.main?.id, stage.compared?.id, this.comparison.on, store.typical, [...store.wanted], [...store.pictures.values()].map((picture) => [picture.id, picture.outcome, picture.outcome ? picture.stretched : 0]), store.hello?.images, store.subjects.map((/** @type {any} */ one) => [one.identity, one.images])]);
+    this.panel('rail', drawToolbar, [language(), stage.tools, stage.mode, stage.orientation, this.comparison.on, stage.compared?.id, stage.can]);
     this.verdict.draw();
-    this.panel('stage-words', () => this.drawStageWords(), [language(), stage.main?.id, stage.main?.outcome, this.called, subject?.id, subject?.image, this.looked.get(subject?.id), stage.main && this.subjectOf(stage.main.id)?.identity]);
+    this.panel('stage-words', () => this.drawStageWords(), [language(), stage.main?.id, stage.main?.outcome, this.called, subject?.id, subject?.image, this.looked.get(subject?.id), stage.compared?.id, stage.main && this.subjectOf(stage.main.id)?.identity]);
     stage.redraw();
   }
 
@@ -340,11 +343,11 @@ export class Desk {
   drawStageWords() {
     const { stage, subject } = this;
     const { main } = stage;
-    const owner = main && this.subjectOf(main.id);
     fill(byId('stage-head'),
-      main && el('span', { class: 'chip' }, `${owner?.identity ?? t('recall.number', { number: main.number < 2 ** 31 ? main.number : '' })} · ${timeOfDay(main.made)}`),
+      main && el('span', { class: 'chip' }, `${this.titleOf(main)} · ${timeOfDay(main.made)}`),
       main && !main.outcome && el('span', { class: 'chip' }, t('recall.live')),
       main && this.called === main.id && el('span', { class: 'chip warn' }, t('stage.earlier')),
+      stage.compared && el('span', { class: 'chip own' }, t('stage.beside', { name: this.titleOf(stage.compared) })),
       main && main.format.energies < 2 && el('span', { class: 'chip' }, t('stage.single')),
       main && !main.format.raw && el('span', { class: 'chip warn' }, t('stage.rendered')),
       (main?.outcome?.flaws ?? []).map((flaw) => el('span', { class: `chip ${flaw === 'gaps' ? 'warn' : 'bad'}` }, word('flaw', flaw))),
@@ -359,6 +362,11 @@ export class Desk {
       newer && el('div', { class: 'offer' }, el('span', {}, t('stage.newer', { revision: newer.revision })), el('button', { class: 'main', id: 'show-newer', onclick: () => this.showNewer() }, t('stage.show_newer'))),
       !newer && away && el('div', { class: 'offer' }, el('span', {}, t('stage.away')), el('button', { class: 'main', id: 'show-current', onclick: () => this.run('current') }, t('tool.current'))),
     );
+  }
+
+  /** What people call an image. @param {import('./image/picture.js').Picture} picture */
+  titleOf({ id, number }) {
+    return this.store.typicalName(id) ?? this.subjectOf(id)?.identity ?? t('recall.number', { number: number < 2 ** 31 ? number : '' }).trim();
   }
 
   /** @param {string} image */
@@ -412,10 +420,7 @@ export class Desk {
 
   /** @param {string} id */
   recall(id) {
-    if (this.comparing && id !== this.stage.main?.id) {
-      this.compareWith(id);
-      return;
-    }
+    if (this.comparison.takes(id)) return this.comparison.with(id);
     const current = this.subject?.image?.id;
     this.called = id === current ? null : id;
     this.wantIfAbsent(id);
@@ -425,12 +430,6 @@ export class Desk {
   /** @param {string} id */
   wantIfAbsent(id) {
     if (!this.store.pictures.has(id)) this.want(id);
-  }
-
-  /** @param {string} id */
-  compareWith(id) {
-    this.wantIfAbsent(id);
-    this.stage.compare(this.store.pictures.get(id) ?? null);
   }
 
   mayMark() {
@@ -534,7 +533,9 @@ export class Desk {
 }
 
 apply();
-try {
+if (!document.createElement('canvas').getContext('webgl2')) {
+  noPicture();
+} else {
   const desk = new Desk();
   desk.windowBar.draw();
   // For tests: what is really drawn.
@@ -551,7 +552,4 @@ try {
       },
     },
   });
-} catch (error) {
-  console.error(error);
-  fill(byId('stage-empty'), el('strong', {}, t('stage.no_gl')), el('span', {}, t('stage.no_gl_more')));
 }

@@ -27,6 +27,8 @@ export class Store extends EventTarget {
     this.channels = new Map();
     /** @type {Set<string>} images that are asked for and have not begun */
     this.wanted = new Set();
+    /** Images to compare with and never to judge, by name. @type {{id: string, name: string}[]} */
+    this.typical = [];
   }
 
   /** @param {string} what @param {any} [detail] */
@@ -53,7 +55,11 @@ export class Store extends EventTarget {
         this.hello = message;
         this.channels.clear();
         this.wanted.clear();
+        this.typical = message.typical ?? [];
         return this.tell('hello');
+      case 'typical': // the daemon had not read all of them when it said hello
+        this.typical = message.typical ?? [];
+        return this.tell('typical');
       case 'state': {
         const before = this.state;
         this.state = message;
@@ -117,6 +123,16 @@ export class Store extends EventTarget {
   lines(lines, at) {
     const picture = this.channels.get(lines.number);
     if (picture?.put(lines)) this.tell('lines', { picture, at });
+  }
+
+  /** The name of a typical image; nothing for an image of a subject. @param {string} id @returns {string | null} */
+  typicalName(id) {
+    return this.typical.find((one) => one.id === id)?.name ?? null;
+  }
+
+  /** Images of subjects, oldest first. */
+  get scanned() {
+    return [...this.pictures.values()].filter((picture) => this.typicalName(picture.id) === null);
   }
 
   /** The image that began last; those that somebody asked for are older. */

@@ -1,4 +1,4 @@
-// The last images, to look at again or beside the one on the screen.
+// The last images, to look at again or beside the one on the screen; and, to compare with, typical ones before them.
 
 import { el, fill } from '../dom.js';
 import { grey } from '../image/window.js';
@@ -17,16 +17,17 @@ const known = new WeakMap();
 /** @param {HTMLElement} place @param {Desk} desk */
 export function drawRecall(place, desk) {
   const { store, stage } = desk;
-  const here = [...store.pictures.values()];
+  const here = store.scanned;
   const elsewhere = desk.recallable().filter((/** @type {any} */ image) => !store.pictures.has(image.image));
   const all = [
     ...here.map((picture) => ({ id: picture.id, picture, made: picture.made, number: picture.number })),
     ...elsewhere.map((/** @type {any} */ image) => ({ id: image.image, picture: null, made: image.made, number: image.number })),
   ].sort((one, other) => String(other.made ?? '').localeCompare(String(one.made ?? ''))).slice(0, SHOWN);
+  const typical = desk.comparison.on ? store.typical.map(({ id, name }) => typicalButton(desk, id, name)) : [];
   fill(place,
-    el('h2', {}, t('recall.title'), el('span', {}, stage.compared ? t('recall.comparing') : '')),
-    all.length === 0 && el('p', { class: 'dim' }, t('recall.empty')),
-    el('div', { class: 'shelf' }, all.map(({ id, picture, made, number }) => {
+    el('h2', {}, t('recall.title'), el('span', {}, desk.comparison.on ? t('recall.comparing') : '')),
+    all.length + typical.length === 0 && el('p', { class: 'dim' }, t('recall.empty')),
+    el('div', { class: 'shelf' }, typical, all.map(({ id, picture, made, number }) => {
       const words = [made ? timeOfDay(made) : '', picture ? state(picture) : store.wanted.has(id) ? t('recall.coming') : t('recall.fetch')];
       return el('button', {
         id: `image-${id}`,
@@ -35,6 +36,15 @@ export function drawRecall(place, desk) {
       }, picture && thumbnail(picture), el('span', { class: 'about' }, el('span', { class: 'unseen' }, t('recall.show')), el('b', {}, desk.subjectOf(id)?.identity ?? t('recall.number', { number: number && number < 2 ** 31 ? number : '' })), el('span', { class: 'mono dim' }, words[0]), el('span', { class: 'dim' }, words[1])));
     })),
   );
+}
+
+/** @param {Desk} desk @param {string} id @param {string} name */
+function typicalButton(desk, id, name) {
+  const { store, stage } = desk;
+  const picture = store.pictures.get(id);
+  const coming = store.wanted.has(id) ? t('recall.coming') : '';
+  return el('button', { id: `image-${id}`, class: 'typical', 'aria-pressed': String(stage.compared?.id === id), onclick: () => desk.recall(id) },
+    picture && thumbnail(picture), el('span', { class: 'about' }, el('span', { class: 'unseen' }, t('recall.show')), el('b', {}, name), el('span', { class: 'dim' }, t('recall.typical')), el('span', { class: 'dim' }, coming)));
 }
 
 /** @param {Picture} picture */

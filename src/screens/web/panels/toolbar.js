@@ -37,7 +37,7 @@ export function drawToolbar(place, desk) {
 }
 
 /** @param {string} id @param {Desk} desk @returns {boolean | null} null: it is not a switch */
-function isOn(id, { stage }) {
+function isOn(id, { stage, comparison }) {
   const { mode } = stage;
   const tools = stage.can ? allowed(stage.tools, stage.can) : stage.tools;
   switch (id) {
@@ -68,7 +68,7 @@ function isOn(id, { stage }) {
     case 'mirror':
       return stage.orientation.mirror;
     case 'compare':
-      return stage.compared !== null;
+      return comparison.on;
     default:
       return null;
   }

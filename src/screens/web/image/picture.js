@@ -82,8 +82,9 @@ export class View {
     }
   }
 
+  /** Also what was cut: nothing stands there, and that has to be drawn. */
   takeDirty() {
-    const dirty = this.dirty.map(([from, to]) => /** @type {[number, number]} */ ([from, Math.min(to, this.lines)]));
+    const { dirty } = this;
     this.dirty = [];
     return dirty;
   }

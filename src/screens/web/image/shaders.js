@@ -6,11 +6,12 @@ import { GREY } from './window.js';
 export const VERTEX = `#version 300 es
 uniform vec4 u_core;      // of the tile: first line, first element, lines, elements, in picture coordinates
 uniform mat3x2 u_screen;  // picture coordinates to clip space
-out vec2 v_point;
+uniform vec2 u_step;      // lines and elements to a pixel of the screen
 void main() {
+  // A pixel more on each side: which of them show the tile is decided for each.
   vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1);
-  v_point = u_core.xy + corner * u_core.zw;
-  gl_Position = vec4(u_screen * vec3(v_point, 1.0), 0.0, 1.0);
+  vec2 point = u_core.xy - u_step + corner * (u_core.zw + 2.0 * u_step);
+  gl_Position = vec4(u_screen * vec3(point, 1.0), 0.0, 1.0);
 }`;
 
 export const FRAGMENT = `#version 300 es
@@ -39,7 +40,9 @@ uniform float u_edge;
 uniform float u_contrast;
 uniform vec2 u_window;         // centre, width
 uniform float u_air;
-in vec2 v_point;
+uniform vec4 u_core;           // of the tile: first line, first element, lines, elements
+uniform vec2 u_zero;           // pixel of the screen where the picture's corner stands
+uniform mat2 u_back;           // pixels of the screen to lines and elements
 out vec4 colour;
 
 // Beyond the picture's edge stands the edge.
@@ -120,9 +123,9 @@ vec3 rainbow(float v) {
 }
 
 // The class gives the hue, the transmission how light it is. Classes that are left out stay as a pale shadow.
-vec3 material(float v) {
+vec3 material(float v, vec2 point) {
   if (u_energies == 1) return vec3(v);
-  ivec2 inside = clamp(max(ivec2(floor(v_point)), ivec2(0)) - u_origin, ivec2(0), u_size - 1);
+  ivec2 inside = clamp(max(ivec2(floor(point)), ivec2(0)) - u_origin, ivec2(0), u_size - 1);
   int code = min(int(texelFetch(u_classes, inside.yx, 0).r), 4);
   vec3 hue = u_palette[code];
   bool kept = u_only == 0 || (u_only == 1 && code == 1) || (u_only == 2 && (code == 3 || code == 4));
@@ -132,16 +135,20 @@ vec3 material(float v) {
 }
 
 void main() {
-  int line = clamp(int(floor(v_point.x)) - u_origin.x, 0, u_size.x - 1);
+  // The same arithmetic wherever the picture stands, so that one that was moved is the same as one that was drawn there.
+  vec2 point = u_back * (gl_FragCoord.xy - u_zero);
+  vec2 within = point - u_core.xy;
+  if (any(lessThan(within, vec2(0.0))) || any(greaterThanEqual(within, u_core.zw))) discard;
+  int line = clamp(int(floor(point.x)) - u_origin.x, 0, u_size.x - 1);
   if (texelFetch(u_states, ivec2(0, line), 0).r == 0u) discard;
-  vec2 pair = read(v_point);
+  vec2 pair = read(point);
   float value = pick(pair);
-  float shown = grey(u_contrast > 0.0 ? local_contrast(value, v_point) : value);
-  if (u_edge > 0.0) shown += u_edge * edge(value, v_point);
+  float shown = grey(u_contrast > 0.0 ? local_contrast(value, point) : value);
+  if (u_edge > 0.0) shown += u_edge * edge(value, point);
   float v = clamp((shown - u_window.x) / u_window.y + 0.5, 0.0, 1.0);
   if (u_invert) v = 1.0 - v;
   vec3 rgb = vec3(v);
-  if (u_scheme == 1) rgb = material(v);
+  if (u_scheme == 1) rgb = material(v, point);
   else if (u_scheme == 2) rgb = hot(v);
   else if (u_scheme == 3) rgb = rainbow(v);
   colour = vec4(rgb, 1.0);

@@ -2,8 +2,9 @@
 // moved by whole pixels is moved on the canvas. Software graphics follow a belt by this alone.
 
 import { AIR } from './window.js';
-import { CHUNK } from './picture.js';
+import { CHUNK, sampleOf } from './picture.js';
 import { BLOCK } from './means.js';
+import { coloured } from './colours.js';
 import { CLASS_FRAGMENT, CLASS_VERTEX, palette } from './material.js';
 import { FRAGMENT, VERTEX } from './shaders.js';
 import { MARGIN, Tiles } from './tiles.js';
@@ -15,6 +16,7 @@ import { exposed, kept, moved, outermost, rasterOf, strip } from './raster.js';
 const KEPT = 3;
 const ENERGY = { both: 0, low: 1, high: 2 };
 const SCHEME = { grey: 0, material: 1, hot: 2, rainbow: 3 };
+const OWN = 4;
 const ONLY = { all: 0, organic: 1, inorganic: 2 };
 /** A driver that never says that it is done does not stop the picture for longer, milliseconds. */
 const BUSY_MAX = 2000;
@@ -304,7 +306,7 @@ export class Renderer {
     gl.uniform1i(at.u_raw, picture.format.raw ? 1 : 0);
     gl.uniform1i(at.u_smooth, tools.smooth ? 1 : 0);
     gl.uniform1i(at.u_energy, ENERGY[tools.energy]);
-    gl.uniform1i(at.u_scheme, SCHEME[tools.scheme]);
+    gl.uniform1i(at.u_scheme, tools.scheme === 'material' && coloured(picture.format) ? OWN : SCHEME[tools.scheme]);
     gl.uniform1i(at.u_only, ONLY[tools.only]);
     gl.uniform1i(at.u_invert, tools.invert ? 1 : 0);
     gl.uniform1f(at.u_edge, [0, 0.8, 1.6, 3][tools.edge]);
@@ -320,7 +322,7 @@ export class Renderer {
     if (lines <= 0) return;
     const rows = Math.min(picture.views[view].lines, tile.first + CHUNK + 2 * MARGIN) - tile.first;
     const tools = allowed(wanted, { ...picture.format, table: this.materials !== null });
-    if (tools.scheme === 'material') {
+    if (tools.scheme === 'material' && !coloured(picture.format)) {
       const classes = this.shelf(picture)[view].classesOf(tile, (of, into, stale) => this.classify(of, into, stale, [Math.max(0, -of.first), rows - 1]));
       gl.activeTexture(gl.TEXTURE4);
       gl.bindTexture(gl.TEXTURE_2D, classes);
@@ -368,7 +370,7 @@ export class Renderer {
   /**
    * One sample as the graphics card has it.
    * @param {import('./picture.js').Picture} picture @param {number} view @param {number} line @param {number} element
-   * @returns {{low: number, high: number | null} | null}
+   * @returns {import('./picture.js').Sample | null}
    */
   sample(picture, view, line, element) {
     const { gl } = this;
@@ -385,10 +387,10 @@ export class Renderer {
       return out[0];
     };
     const x = element - tile.element;
-    const pair = { low: read(x), high: picture.format.energies > 1 ? read(x + tile.elements) : null };
+    const planes = Array.from({ length: picture.format.energies }, (_, plane) => read(x + plane * tile.elements));
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     gl.deleteFramebuffer(buffer);
-    return pair;
+    return sampleOf(picture.format, planes);
   }
 }
 

@@ -252,7 +252,7 @@ export class Stage extends EventTarget {
     };
     const [[left, right], [top, bottom]] = [span(0, picture.views[view].lines), span(1, pixels)];
     const every = Math.max(1, Math.floor(Math.sqrt(((right - left) * (bottom - top)) / 60000)));
-    const high = this.tools.energy === 'high' && picture.format.energies > 1;
+    const high = this.tools.energy === 'high' && picture.format.energies === 2;
     const samples = (function* () {
       for (let line = left; line < right; line += every) {
         for (let element = top; element < bottom; element += every) {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use browser::{Browser, Pointer, SMALL, Turn};
 use desk_site::compare::{difference, first_line, places};
-use desk_site::{DeskSite, Officer, PLAN, Plan};
+use desk_site::{DeskSite, Officer, PLAN, Plan, TUNNEL};
 use portside::simulate::phantom::luggage::Contents;
 use portside_devices::simulate::belt::Away;
 use serde_json::{Value, json};
@@ -334,6 +334,41 @@ fn marked(officer: &Officer, page: &Browser) {
     page.control("textbox", "Note").fill("a pistol, 手枪 <b>");
     assert_eq!(page.control("textbox", "Note").text(), "a pistol, 手枪 <b>");
     assert!(officer.browser.has("button", "Choose Mark 1, Firearm"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_is_moved_while_it_grows_is_the_one_that_a_whole_drawing_gives() {
+    let Some(turn) = browser::turn() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let site = DeskSite::start(dir.path(), PLAN).await;
+    let mut officer = Officer::arrives(&turn, &site, "customs", "zhang.wei", SMALL);
+    // 530 lines, wider than the window however the picture is turned.
+    let bag = site.put(Contents::Firearm, 1_330.0, 9);
+    let page = &officer.browser;
+    let mut moved = 0;
+    for (front, keys) in [(2_150.0, "K"), (2_260.0, "X"), (2_360.0, "R")] {
+        site.rides_to(bag, front);
+        // The belt's encoder triggers the lines: while it rests, the picture does.
+        site.stop_belt();
+        officer.sees_lines(((front - TUNNEL.source_mm) / TUNNEL.line_mm) as usize - 20);
+        let again = page.run(
+            "const canvas = document.getElementById('picture');
+            portside.draw(false);
+            const grown = canvas.toDataURL(), moved = portside.moved;
+            portside.draw(true);
+            return [grown === canvas.toDataURL(), moved, portside.image.ended, portside.image.lines]",
+            &[],
+        );
+        assert_eq!(again[0], true, "before {keys}: {again}");
+        assert_eq!(again[2], false, "it grew all the time: {again}");
+        let now = again[1].as_u64().unwrap();
+        assert!(now > moved, "before {keys} the picture was moved: {again}");
+        moved = now;
+        page.key(keys);
+    }
+    site.rides_to(bag, 3_000.0);
+    officer.sees_the_end();
+    officer.browser.is_quiet();
 }
 
 #[tokio::test(flavor = "multi_thread")]

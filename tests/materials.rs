@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use portside::image::material::{Class, Patch, Table};
+use portside::image::material::{Class, Patch, Reference, Table};
 use portside::image::{Format, Line, Scan};
 use portside::simulate::phantom::beam::Pair;
 use portside::simulate::phantom::material::Material;
@@ -140,6 +140,16 @@ fn one_energy_has_no_class() {
 fn a_wedge_whose_energies_are_exchanged_is_refused() {
     let patches = patches().into_iter().map(|patch| Patch { low: patch.high, high: patch.low, ..patch });
     assert!(Table::calibrated(&patches.collect::<Vec<_>>()).is_err());
+}
+
+#[test]
+fn colours_that_somebody_rendered_are_no_materials_and_calibrate_none() {
+    let coloured = Format { energies: 3, raw: false, ..format(4) };
+    let mut scan = Scan::new(coloured);
+    let samples = [[60_000; 4], [40_000; 4], [20_000; 4]].concat().into();
+    assert!(scan.add(&Line { index: 0, view: 0, filled: false, samples }));
+    assert!(table().classes(&scan, 0).is_empty());
+    assert!(Patch::on(&scan, 0, (0..1, 0..4), (Reference::ALL[0], 1.0)).is_none());
 }
 
 fn table() -> Table {

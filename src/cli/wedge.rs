@@ -103,7 +103,7 @@ fn scan(path: &Path) -> Result<Scan, String> {
     })?;
     let finished = of_picture(&picture);
     let format = finished.format();
-    if !format.raw || format.energies != 2 {
+    if !format.dual() {
         let name = path.display();
         return Err(format!("{name} is no raw scan of two energies; take the one of form `raw` from the inspection"));
     }

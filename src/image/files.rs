@@ -28,9 +28,15 @@ impl std::error::Error for Unwritable {}
 /// are columns, line 0 at the left.
 ///
 /// # Errors
-/// [`Unwritable`] where the image has no line.
+/// [`Unwritable`] where the image has no line, or has colours: they are no energies, and whoever reads the file would take
+/// them for some.
 pub fn tiff16(scan: &Scan) -> Result<Vec<u8>, Unwritable> {
     let format = scan.format();
+    if format.coloured() {
+        return Err(Unwritable(
+            "it has colours that somebody rendered, and a file for processing has measurements".to_owned(),
+        ));
+    }
     let mut bytes = Cursor::new(Vec::new());
     let mut written = || -> tiff::TiffResult<()> {
         let encoder = TiffEncoder::new(&mut bytes)?;
@@ -139,6 +145,21 @@ mod tests {
         let colour = Rendered { width: 3, height: 2, shades: Shades::Colour(pixels.clone()) };
         let read = picture::decode(&presentation_png(&colour).unwrap(), None).unwrap();
         assert_eq!((read.header.photometric, read.samples), (Photometric::Rgb, pixels));
+    }
+
+    #[test]
+    fn colours_are_shown_and_never_written_as_energies() {
+        let format = Format { energies: 3, live: false, raw: false, ..scan(1, 1).format().clone() };
+        let mut coloured = Scan::new(format);
+        // 51 of 255 is 12,000 of 60,000.
+        let samples = [60_000, 0, 12_000, 60_000, 0, 24_000].into();
+        assert!(coloured.add(&Line { index: 0, view: 0, filled: false, samples }));
+        assert!(tiff16(&coloured).is_err());
+        let shown = render(&coloured, 0, None).unwrap();
+        assert_eq!(shown.shades, Shades::Colour(vec![255, 51, 0, 0, 255, 102]));
+        let read = picture::decode(&presentation_png(&shown).unwrap(), None).unwrap();
+        assert_eq!(read.header.photometric, Photometric::Rgb);
+        assert_eq!(crate::image::of_picture(&read).scan, coloured);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A finished file as an image of the same kind as live ones: its columns are lines, the belt runs along its width.
 //!
 //! What air is in a foreign file nobody says. In a measurement it is taken as the middle of what is within a tenth of the
-//! brightest; a picture without any air comes out too bright.
+//! brightest; a picture without any air comes out too bright. Colours that somebody chose stay colours, and are never computed
+//! with.
 
 use super::{AIR, Format, Line, Outcome, Scan};
 use crate::field::picture::{Decoded, Energy, Form, Photometric, Picture, View};
@@ -9,10 +10,8 @@ use crate::field::picture::{Decoded, Energy, Form, Photometric, Picture, View};
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finished {
-    /// Its samples as lines; of a coloured picture the luminance.
+    /// Its samples as lines; of a coloured picture red, green and blue.
     pub scan: Scan,
-    /// A picture that came coloured: red, green, blue of 8 bits, rows from the top, views one after the other.
-    pub rgb: Option<Vec<u8>>,
 }
 
 impl Finished {
@@ -35,22 +34,24 @@ impl Finished {
 /// The picture of a decoded file.
 pub fn of_picture(picture: &Picture) -> Finished {
     let header = &picture.header;
-    let coloured = header.photometric == Photometric::Rgb;
-    let (energies, order) = order(&header.views);
-    let raw = header.form == Form::Raw && !coloured;
+    let rendered = header.photometric == Photometric::Rgb;
+    let raw = header.form == Form::Raw && !rendered;
+    let planes = match header.photometric {
+        Photometric::Rgb => Planes::of_colours(picture),
+        Photometric::Monochrome1 | Photometric::Monochrome2 => Planes::of_energies(picture, raw),
+    };
     let format = Format {
         pixels: header.height,
-        energies,
-        views: u8::try_from(order.len() / usize::from(energies)).unwrap_or(u8::MAX),
+        energies: planes.each,
+        views: u8::try_from(planes.all.len() / usize::from(planes.each)).unwrap_or(u8::MAX),
         pitch_um: 0,
         line_um: 0,
         live: false,
         raw,
     };
-    let planes: Vec<Vec<u16>> = order.iter().map(|at| plane(picture, *at, raw)).collect();
     let (width, height) = (header.width as usize, header.height as usize);
     let mut scan = Scan::new(format);
-    for (view, planes) in (0u8..).zip(planes.chunks(usize::from(energies))) {
+    for (view, planes) in (0u8..).zip(planes.all.chunks(usize::from(planes.each))) {
         for index in 0..header.width {
             let column =
                 |plane: &Vec<u16>| (0..height).map(|row| plane[row * width + index as usize]).collect::<Vec<_>>();
@@ -58,7 +59,28 @@ pub fn of_picture(picture: &Picture) -> Finished {
             scan.add(&Line { index, view, filled: false, samples });
         }
     }
-    Finished { scan, rgb: coloured.then(|| rgb(picture)) }
+    Finished { scan }
+}
+
+/// What a file holds: of each view as many planes, rows from the top.
+struct Planes {
+    each: u8,
+    all: Vec<Vec<u16>>,
+}
+
+impl Planes {
+    fn of_energies(picture: &Picture, raw: bool) -> Self {
+        let (each, order) = order(&picture.header.views);
+        Self { each, all: order.iter().map(|at| plane(picture, *at, raw)).collect() }
+    }
+
+    /// Red, green and blue; one plane of a picture that is grey and merely stored as colours.
+    fn of_colours(picture: &Picture) -> Self {
+        let views = 0..picture.header.views.len();
+        let all: Vec<_> = views.flat_map(|at| [0, 1, 2].map(|channel| colour(picture, at, channel))).collect();
+        let grey = all.chunks(3).all(|colours| colours.iter().all(|colour| *colour == colours[0]));
+        if grey { Self { each: 1, all: all.into_iter().step_by(3).collect() } } else { Self { each: 3, all } }
+    }
 }
 
 /// Energies of a line, and which picture of the file is which: view 1 low, view 1 high, view 2 low, …
@@ -68,27 +90,35 @@ fn order(views: &[View]) -> (u8, Vec<usize>) {
     if pairs.len() == views.len() && !views.is_empty() { (2, pairs) } else { (1, (0..views.len()).collect()) }
 }
 
-/// Samples of one picture of the file, rows from the top, [`AIR`] in air or for white.
+/// Samples of one grey picture of the file, rows from the top, [`AIR`] in air or for white.
 fn plane(picture: &Picture, at: usize, raw: bool) -> Vec<u16> {
     let header = &picture.header;
     let pixels = header.width as usize * header.height as usize;
-    let channels = usize::from(header.photometric.channels());
-    let samples = (at * pixels * channels..).map(|at| sample(picture, at));
-    let grey: Vec<u16> = match header.photometric {
-        Photometric::Monochrome1 => samples.take(pixels).map(|sample| full(header) - sample).collect(),
-        Photometric::Monochrome2 => samples.take(pixels).collect(),
-        Photometric::Rgb => {
-            let all: Vec<u16> = samples.take(pixels * channels).collect();
-            all.chunks(channels).map(luminance).collect()
-        }
+    let samples = (at * pixels..(at + 1) * pixels).map(|at| sample(picture, at));
+    let grey: Vec<u16> = if header.photometric == Photometric::Monochrome1 {
+        samples.map(|sample| full(header) - sample).collect()
+    } else {
+        samples.collect()
     };
     let white = if raw { air(&grey) } else { full(header) };
     if white.abs_diff(AIR) <= AIR / 100 && raw {
         // As this program writes it.
         return grey;
     }
-    let scaled = |sample: u16| u64::from(sample) * u64::from(AIR) / u64::from(white.max(1));
-    grey.into_iter().map(|sample| u16::try_from(scaled(sample)).unwrap_or(u16::MAX)).collect()
+    scaled(grey, white)
+}
+
+/// One colour of one coloured picture of the file, [`AIR`] where there is most of it.
+fn colour(picture: &Picture, at: usize, channel: usize) -> Vec<u16> {
+    let header = &picture.header;
+    let pixels = header.width as usize * header.height as usize;
+    let samples = (at * pixels..(at + 1) * pixels).map(|at| sample(picture, 3 * at + channel));
+    scaled(samples.collect(), full(header))
+}
+
+fn scaled(samples: Vec<u16>, white: u16) -> Vec<u16> {
+    let of = |sample: u16| u64::from(sample) * u64::from(AIR) / u64::from(white.max(1));
+    samples.into_iter().map(|sample| u16::try_from(of(sample)).unwrap_or(u16::MAX)).collect()
 }
 
 /// The greatest value of a sample.
@@ -103,13 +133,6 @@ fn sample(picture: &Picture, at: usize) -> u16 {
     let said = if header.sample_bytes == 2 { byte(2 * at) | byte(2 * at + 1) << 8 } else { byte(at) };
     let full = full(header);
     if header.signed { (said & full) ^ (full / 2 + 1) } else { said & full }
-}
-
-/// ITU-R BT.709.
-fn luminance(rgb: &[u16]) -> u16 {
-    let parts = [2_126u32, 7_152, 722];
-    let sum: u32 = rgb.iter().zip(parts).map(|(sample, part)| u32::from(*sample) * part).sum();
-    u16::try_from((sum + 5_000) / 10_000).unwrap_or(u16::MAX)
 }
 
 /// What air is: the middle of all samples within a tenth of the brightest, of which half a percent may be wild.
@@ -130,12 +153,6 @@ fn air(samples: &[u16]) -> u16 {
     let bright = brightest(samples.len() / 200 + 1);
     let near: usize = counts[usize::from(bright) * 9 / 10..].iter().sum();
     brightest(near / 2 + 1)
-}
-
-fn rgb(picture: &Picture) -> Vec<u8> {
-    let shift = picture.header.bits.clamp(8, 16) - 8;
-    let count = picture.samples.len() / usize::from(picture.header.sample_bytes.max(1));
-    (0..count).map(|at| u8::try_from(sample(picture, at) >> shift).unwrap_or(u8::MAX)).collect()
 }
 
 #[cfg(test)]
@@ -173,7 +190,7 @@ mod tests {
         assert_eq!(said(&finished), [[0, 24_000], [12_000, 0], [60_000, 60_000]]);
         let Format { pixels, energies, views, raw, live, .. } = finished.format().clone();
         assert_eq!((pixels, energies, views, raw, live), (2, 1, 1, false, false));
-        assert_eq!((finished.outcome().lines, finished.rgb), (3, None));
+        assert_eq!(finished.outcome().lines, 3);
     }
 
     #[test]
@@ -202,13 +219,32 @@ mod tests {
     }
 
     #[test]
-    fn colour_is_kept_and_its_luminance_are_the_lines() {
-        let samples = [255, 0, 0, 255, 255, 255];
-        let finished = of_picture(&picture(2, 1, 8, Photometric::Rgb, &samples));
-        // 255 * 0.2126 is 54: 54 / 255 of 60,000.
-        assert_eq!(said(&finished), [[12_705], [60_000]]);
-        assert_eq!(finished.rgb.as_deref(), Some(&[255, 0, 0, 255, 255, 255][..]));
-        assert!(!finished.format().raw);
+    fn colours_are_kept_as_three_planes_that_are_no_energies() {
+        let samples = [255, 0, 51, 255, 255, 255, 0, 102, 0, 0, 0, 255];
+        let finished = of_picture(&picture(2, 2, 8, Photometric::Rgb, &samples));
+        // Of each column red, green and blue, from the top.
+        assert_eq!(said(&finished), [[60_000, 0, 0, 24_000, 12_000, 0], [60_000, 0, 60_000, 0, 60_000, 60_000]]);
+        let format = finished.format();
+        assert_eq!((format.pixels, format.energies, format.views, format.raw), (2, 3, 1, false));
+        assert!(format.coloured() && !format.dual());
+    }
+
+    #[test]
+    fn colours_of_16_bits_are_rendered_too_and_views_called_low_and_high_stay_views() {
+        let samples = [65_535, 0, 0, 0, 65_535, 0];
+        let mut picture = picture(1, 1, 16, Photometric::Rgb, &samples);
+        picture.header.views =
+            [Energy::Low, Energy::High].map(|energy| View { name: None, energy: Some(energy) }).to_vec();
+        let finished = of_picture(&picture);
+        assert_eq!(said(&finished), [[60_000, 0, 0], [0, 60_000, 0]]);
+        assert_eq!((finished.format().energies, finished.format().views, finished.format().raw), (3, 2, false));
+    }
+
+    #[test]
+    fn a_grey_picture_that_is_stored_as_colours_is_grey() {
+        let finished = of_picture(&picture(2, 1, 8, Photometric::Rgb, &[51, 51, 51, 255, 255, 255]));
+        assert_eq!(said(&finished), [[12_000], [60_000]]);
+        assert_eq!((finished.format().energies, finished.format().raw), (1, false));
     }
 
     #[test]

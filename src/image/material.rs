@@ -158,13 +158,12 @@ impl Table {
     }
 
     /// The class of every sample of one view, lines one after the other, each decided by the local average of docs/materials.md.
-    /// Empty where the view has no second energy: one alone tells nothing.
+    /// Empty where no two energies were measured: one alone tells nothing, and colours of somebody else nothing that is known.
     pub fn classes(&self, scan: &Scan, view: u8) -> Vec<Class> {
-        let (Some(low), Some(high)) = (scan.plane(view, 0), scan.plane(view, 1)) else { return Vec::new() };
-        if !scan.format().raw {
-            return Vec::new();
+        match (scan.plane(view, 0), scan.plane(view, 1)) {
+            (Some(low), Some(high)) if scan.format().dual() => self.classes_of(low, high),
+            (Some(_) | None, Some(_) | None) => Vec::new(),
         }
-        self.classes_of(low, high)
     }
 
     fn classes_of(&self, low: Plane<'_>, high: Plane<'_>) -> Vec<Class> {

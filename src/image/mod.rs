@@ -48,7 +48,8 @@ pub const AIR: u16 = 60_000;
 pub struct Format {
     /// Detector elements in a line.
     pub pixels: u32,
-    /// Energies: 1, or 2 with the softer one first.
+    /// Planes of a line. Energies: 1, or 2 with the softer one first. 3 together with `raw = false`: red, green and blue of a
+    /// picture that came coloured, which are no energies at all.
     pub energies: u8,
     /// Views: how many detectors look at the subject at once.
     pub views: u8,
@@ -64,13 +65,24 @@ pub struct Format {
 }
 
 impl Format {
-    /// Samples of one line of one view, all energies.
+    /// Whether its planes are red, green and blue as somebody rendered them.
+    pub const fn coloured(&self) -> bool {
+        self.energies == 3 && !self.raw
+    }
+
+    /// Whether it measures two energies, which alone tell materials apart.
+    pub const fn dual(&self) -> bool {
+        self.energies == 2 && self.raw
+    }
+
+    /// Samples of one line of one view, all energies or colours.
     pub fn samples(&self) -> usize {
         self.pixels as usize * usize::from(self.energies)
     }
 }
 
 /// One line of one view, corrected: `pixels` samples of the softer energy, then as many of the harder one, if there is one.
+/// Of a coloured picture: red, then green, then blue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// Place in the image, from 0.

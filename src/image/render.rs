@@ -32,10 +32,15 @@ pub enum Shades {
     Colour(Vec<u8>),
 }
 
-/// One view, in colour where it has two energies, its samples are a measurement and `table` is that of its machine.
-/// `None` where there is no such view.
+/// One view, in colour where it has two energies, its samples are a measurement and `table` is that of its machine; in its
+/// own colours where it came with some. `None` where there is no such view.
 pub fn render(scan: &Scan, view: u8, table: Option<&Table>) -> Option<Rendered> {
     let low = scan.plane(view, 0)?;
+    let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+    let (width, height) = (side(low.lines()), side(low.pixels()));
+    if scan.format().coloured() {
+        return Some(Rendered { width, height, shades: Shades::Colour(own_colours(scan, view)?) });
+    }
     let classes = table.map_or_else(Vec::new, |table| table.classes(scan, view));
     let lightness = Lightness::new(scan.format().raw);
     let grey = |line: usize, pixel: usize| lightness.of(low, scan.plane(view, 1), line, pixel);
@@ -52,8 +57,19 @@ pub fn render(scan: &Scan, view: u8, table: Option<&Table>) -> Option<Rendered> 
         transpose(low.lines(), low.pixels(), |line, pixel, at| greys[at] = byte(grey(line, pixel)));
         Shades::Grey(greys)
     };
-    let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-    Some(Rendered { width: side(low.lines()), height: side(low.pixels()), shades })
+    Some(Rendered { width, height, shades })
+}
+
+/// As somebody rendered them.
+fn own_colours(scan: &Scan, view: u8) -> Option<Vec<u8>> {
+    let planes = [scan.plane(view, 0)?, scan.plane(view, 1)?, scan.plane(view, 2)?];
+    let (lines, pixels) = (planes[0].lines(), planes[0].pixels());
+    let mut colour = vec![0; 3 * lines * pixels];
+    transpose(lines, pixels, |line, pixel, at| {
+        let parts = planes.map(|plane| byte(f32::from(plane.line(line)[pixel]) / f32::from(AIR)));
+        colour[3 * at..3 * at + 3].copy_from_slice(&parts);
+    });
+    Some(colour)
 }
 
 /// Lightness of every sample, tabled: a logarithm for each would take most of the time.

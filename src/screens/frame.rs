@@ -5,6 +5,8 @@
 //! 16 bytes of the mask u32, a multiple of 4 │ 20 mask: bit i is line i of this frame, set where it was filled │
 //!    count × energies × pixels samples u16
 //! ```
+//! Of a coloured picture the byte of energies is 3, and its samples are red, green and blue.
+//!
 //! Everything of 16 bits begins at a multiple of 4, so a page can look at the samples where they lie.
 
 use bytes::Bytes;

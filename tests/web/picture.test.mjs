@@ -83,3 +83,11 @@ test('the mean of a block is that of the lines that are there, and follows them'
   assert.deepEqual([...means.rows(0, 1, 0, 1)], [10, 12]);
   assert.equal(BLOCK, 16);
 });
+
+test('what is cut off a thinned image at its end is drawn over', () => {
+  const it = picture();
+  it.put(frame(0, 2, 64));
+  it.views[0].takeDirty();
+  it.end({ lines: 70, filled: 0, flaws: [] });
+  assert.deepEqual(it.views[0].takeDirty(), [[70, 128]]);
+});

@@ -25,6 +25,13 @@ test('a frame is these bytes and if this fails the daemon has to change too', ()
   assert.deepEqual([isFilled(lines, 0), isFilled(lines, 1)], [false, true]);
 });
 
+test('three planes of a coloured picture are taken', () => {
+  const bytes = [...FRAME.slice(0, 24), ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].flatMap((sample) => [sample, 0])];
+  bytes[2] = 3;
+  const lines = decodeLines(buffer(bytes));
+  assert.deepEqual([lines.energies, [...lines.samples]], [3, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]]);
+});
+
 test('a mask that is no multiple of four is padded', () => {
   const bytes = [...FRAME.slice(0, 16), 1, 0, 0, 0, 0b01, 0, 0, 0, ...FRAME.slice(24)];
   const lines = decodeLines(buffer(bytes));
@@ -36,7 +43,8 @@ test('a frame that is not what it says is broken and nothing of it is used', () 
     'no header': buffer(FRAME.slice(0, 19)),
     'another version': changed(0, 2),
     'no energy': changed(2, 0),
-    'three energies': changed(2, 3),
+    'four energies': changed(2, 4),
+    'three colours, but samples of two energies': changed(2, 3),
     'no step': changed(3, 0),
     'no line': changed(12, 0, 0),
     'no pixel': changed(14, 0, 0),

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { PLAIN, allowed, stepped, whyNot } from '../../src/screens/web/image/tools.js';
 import { AIR, PRESETS, automatic, bounded, brightness, dragged, grey } from '../../src/screens/web/image/window.js';
 import { cell, classOf } from '../../src/screens/web/image/material.js';
-import { Picture } from '../../src/screens/web/image/picture.js';
+import { CHUNK, Picture } from '../../src/screens/web/image/picture.js';
+import { shades } from '../../src/screens/web/image/colours.js';
 
 const DUAL = { energies: 2, raw: true };
 const SINGLE = { energies: 1, raw: true };
@@ -21,6 +22,29 @@ test('one energy has no colour and says why', () => {
   assert.equal(allowed(PLAIN, plain).scheme, 'grey', 'without a calibration no material is told');
   assert.equal(whyNot('high_penetration', RENDERED), 'why.rendered');
   assert.equal(whyNot('invert', SINGLE), null);
+});
+
+test('colours of somebody who rendered them are shown or left away, and nothing is told from them', () => {
+  const own = { energies: 3, raw: false };
+  assert.deepEqual(['material', 'grey', 'invert', 'edge', 'contrast'].map((tool) => whyNot(tool, own)), [null, null, null, null, null]);
+  for (const tool of ['organic', 'inorganic', 'hot', 'rainbow', 'energy', 'low_penetration', 'high_penetration']) {
+    assert.equal(whyNot(tool, own), 'why.rendered', tool);
+  }
+  const drawn = allowed(stepped({ ...PLAIN, energy: 'high' }, 'organic'), own);
+  assert.deepEqual([drawn.scheme, drawn.only, drawn.energy], ['material', 'all', 'low']);
+  assert.equal(allowed(stepped(PLAIN, 'grey'), own).scheme, 'grey');
+  assert.equal(whyNot('material', { energies: 3, raw: true }), 'why.single_energy', 'three planes are not two energies');
+});
+
+test('a coloured sample is read as its colours and their luminance, and has no class', () => {
+  const it = new Picture('a', 1, { pixels: 2, energies: 3, views: 1, pitch_um: 0, line_um: 0, live: false, raw: false }, '');
+  const samples = Uint16Array.of(AIR, 0, AIR, 12000, AIR, 24000);
+  assert.ok(it.put({ number: 1, view: 0, energies: 3, step: 1, first: 0, count: 1, pixels: 2, mask: Uint8Array.of(0, 0, 0, 0), samples }));
+  assert.deepEqual(it.sample(0, 0, 0), { low: AIR, high: null, rgb: [AIR, AIR, AIR] });
+  assert.deepEqual(it.sample(0, 0, 1), { low: Math.round(0.7152 * 12000 + 0.0722 * 24000), high: null, rgb: [0, 12000, 24000] });
+  assert.deepEqual(shades([0, 12000, 24000]), [0, 51, 102]);
+  assert.equal(classOf({ width: 256, height: 256, data: new Uint8Array(256 * 256 * 4).fill(1) }, it, 0, 0, 0), null);
+  assert.equal(it.bytes(), CHUNK * (2 * 3 * 2 + 1), 'all three planes weigh');
 });
 
 test('what is drawn of one energy is grey whatever was chosen, and the choice comes back', () => {

@@ -248,7 +248,7 @@ impl Place {
 
 fn limits(shelf: &Shelf, image: &Kept) -> Limits {
     let settings = shelf.settings();
-    let line = image.format.pixels as usize * usize::from(image.format.energies) * 2;
+    let line = image.format.samples() * 2;
     let frame = u32::try_from(settings.frame / line.max(1)).unwrap_or(u32::MAX).clamp(1, u32::from(u16::MAX));
     Limits { frame, behind: settings.behind.max(1) }
 }

@@ -18,7 +18,7 @@ const LINES_MAX: u32 = 1 << 20;
 /// Samples of one line, and whether they stand for one that was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The softer energy's samples, then the harder one's.
+    /// The softer energy's samples, then the harder one's; or red, green and blue.
     pub samples: Arc<[u16]>,
     /// The source did not send it.
     pub filled: bool,
@@ -110,7 +110,7 @@ impl Shelf {
     /// Begins an image, and hands back what had to go for it: freeing it takes longer than a writer should hold a lock.
     pub(super) fn begin(&mut self, id: Arc<str>, format: &Format, made: Timestamp) -> Result<Vec<Kept>, Unfit> {
         let fits = (1..=u32::from(u16::MAX)).contains(&format.pixels)
-            && (1..=2).contains(&format.energies)
+            && ((1..=2).contains(&format.energies) || format.coloured())
             && (1..=16).contains(&format.views);
         if !fits {
             return Err(Unfit::Format);
@@ -130,7 +130,7 @@ impl Shelf {
         let limit = self.settings.bytes;
         let image = self.images.iter_mut().rev().find(|image| &*image.id == id && image.outcome.is_none());
         let image = image.ok_or(Unfit::NoImage)?;
-        let samples = image.format.pixels as usize * usize::from(image.format.energies);
+        let samples = image.format.samples();
         let view = usize::from(line.view);
         let reach = image.reach(view);
         let follows = view < image.views.len()
@@ -227,12 +227,23 @@ mod tests {
     }
 
     #[test]
+    fn all_three_colours_weigh() {
+        let mut shelf = shelf(4, 1 << 20);
+        let coloured = Format { energies: 3, raw: false, ..format() };
+        shelf.begin("a".into(), &coloured, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(shelf.line("a", line(0)).unwrap_err(), Unfit::Line, "two colours are missing");
+        shelf.line("a", Line { samples: [1; 6].into(), ..line(0) }).unwrap();
+        assert_eq!(shelf.bytes(), 12 + LINE_OVERHEAD);
+    }
+
+    #[test]
     fn what_does_not_fit_is_not_taken() {
         let mut shelf = shelf(4, 1 << 20);
         for broken in [
             Format { pixels: 0, ..format() },
             Format { pixels: 65_536, ..format() },
             Format { energies: 3, ..format() },
+            Format { energies: 4, raw: false, ..format() },
             Format { views: 0, ..format() },
         ] {
             assert_eq!(shelf.begin("x".into(), &broken, Timestamp::UNIX_EPOCH).unwrap_err(), Unfit::Format);

@@ -77,7 +77,7 @@ impl Patch {
         Self { material, thickness_cm, low, high, low_variance, high_variance }
     }
 
-    /// Of a rectangle on an image of the wedge. `None` where it has no second energy or no sample there.
+    /// Of a rectangle on an image of the wedge. `None` where it did not measure two energies or has no sample there.
     pub fn on(
         scan: &Scan,
         view: u8,
@@ -89,6 +89,9 @@ impl Patch {
             let rows = lines.clone().map(|line| plane.line(line).get(elements.clone()));
             Some(rows.collect::<Option<Vec<_>>>()?.concat()).filter(|samples| !samples.is_empty())
         };
+        if !scan.format().dual() {
+            return None;
+        }
         Some(Self::measured(material, thickness_cm, &within(0)?, &within(1)?))
     }
 }

@@ -546,6 +546,14 @@ if (!document.createElement('canvas').getContext('webgl2')) {
       get frames() {
         return desk.stage.frames;
       },
+      get moved() {
+        return desk.stage.renderer.counts.moved;
+      },
+      /** Draws at once. @param {boolean} anew all of it, and nothing moved */
+      draw: (anew) => {
+        if (anew) desk.stage.renderer.forget();
+        desk.stage.frame();
+      },
       get image() {
         const { main } = desk.stage;
         return main && { id: main.id, number: main.number, lines: main.lines, stretched: main.stretched, ended: main.outcome !== null };

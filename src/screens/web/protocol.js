@@ -4,7 +4,7 @@
 //
 //   byte  0  u8   version, 1
 //         1  u8   view, from 0
-//         2  u8   energies: 1, or 2 with the softer one first
+//         2  u8   energies: 1, or 2 with the softer one first; 3 of a coloured picture: red, green and blue
 //         3  u8   step: 1 = the lines follow each other; n = each is n further than the one before it (a page that is
 //                 behind gets every n-th line first and the ones between later, each line exactly once)
 //         4  u32  number of the image, as its `image.begin` said
@@ -49,7 +49,7 @@ export function decodeLines(buffer) {
   const count = view.getUint16(12, true);
   const pixels = view.getUint16(14, true);
   const maskBytes = view.getUint32(16, true);
-  if ((energies !== 1 && energies !== 2) || step === 0 || count === 0 || pixels === 0) {
+  if (energies < 1 || energies > 3 || step === 0 || count === 0 || pixels === 0) {
     throw new Broken(`${energies} energies, step ${step}, ${count} lines of ${pixels} pixels`);
   }
   const start = HEADER_BYTES + 4 * Math.ceil(maskBytes / 4);

@@ -1,19 +1,25 @@
-// Draws pictures with WebGL 2 from 16-bit textures. Only what changed is drawn: lines that came are a strip.
+// Draws pictures with WebGL 2 from 16-bit textures. Only what changed is drawn: lines that came are a strip, and what has
+// moved by whole pixels is moved on the canvas. Software graphics follow a belt by this alone.
 
 import { AIR } from './window.js';
-import { CHUNK } from './picture.js';
+import { CHUNK, sampleOf } from './picture.js';
 import { BLOCK } from './means.js';
+import { coloured } from './colours.js';
 import { CLASS_FRAGMENT, CLASS_VERTEX, palette } from './material.js';
 import { FRAGMENT, VERTEX } from './shaders.js';
 import { MARGIN, Tiles } from './tiles.js';
 import { allowed } from './tools.js';
-import { aspectOf, matrix, toScreen } from './place.js';
+import { aspectOf, matrix } from './place.js';
+import { exposed, kept, moved, outermost, rasterOf, strip } from './raster.js';
 
 /** Pictures whose textures are kept beside those that are shown. */
 const KEPT = 3;
 const ENERGY = { both: 0, low: 1, high: 2 };
 const SCHEME = { grey: 0, material: 1, hot: 2, rainbow: 3 };
+const OWN = 4;
 const ONLY = { all: 0, organic: 1, inorganic: 2 };
+/** A driver that never says that it is done does not stop the picture for longer, milliseconds. */
+const BUSY_MAX = 2000;
 
 /**
  * @typedef {object} Pane
@@ -36,7 +42,14 @@ export class Renderer {
     /** @type {{width: number, height: number, data: Uint8Array} | null} */
     this.materials = null;
     this.lost = false;
-    this.drawn = '';
+    /** What stands on the canvas. @type {Drawn | null} */
+    this.drawn = null;
+    /** How often all was drawn, how often a picture was moved. */
+    this.counts = { whole: 0, moved: 0 };
+    /** @type {{sync: WebGLSync, since: number} | null} */
+    this.fence = null;
+    /** What moves passes through it. @type {{buffer: WebGLFramebuffer, store: WebGLRenderbuffer | null, width: number, height: number} | null} */
+    this.aside = null;
     /** @type {Record<string, WebGLUniformLocation | null>} */
     this.at = {};
     /** @type {WebGLTexture | null} */
@@ -79,8 +92,26 @@ export class Renderer {
   restore() {
     this.lost = false;
     this.shelves.clear();
-    this.drawn = '';
+    this.drawn = null;
+    this.fence = null;
+    this.aside = null;
     this.begin();
+  }
+
+  /** The next drawing is a whole one. */
+  forget() {
+    this.drawn = null;
+  }
+
+  /** Whether the last drawing is still being done: another one would only wait behind it. */
+  get busy() {
+    const { gl, fence } = this;
+    if (!fence || this.lost || gl.isContextLost()) return false;
+    const waits = gl.clientWaitSync(fence.sync, 0, 0) === gl.TIMEOUT_EXPIRED;
+    if (waits && performance.now() - fence.since < BUSY_MAX) return true;
+    gl.deleteSync(fence.sync);
+    this.fence = null;
+    return false;
   }
 
   /** @param {number} width @param {number} height @param {Uint8Array} data RGBA */
@@ -95,7 +126,7 @@ export class Renderer {
     gl.activeTexture(gl.TEXTURE0);
     gl.uniform3fv(this.at['u_palette[0]'], palette(this.materials));
     for (const shelf of this.shelves.values()) for (const tiles of shelf) tiles.forgetClasses();
-    this.drawn = '';
+    this.drawn = null;
   }
 
   /** The textures of a picture, made and filled when it is shown first. @param {import('./picture.js').Picture} picture */
@@ -143,66 +174,139 @@ export class Renderer {
       picture.views.forEach((view, at) => {
         const ranges = view.takeDirty();
         dirty.set(view, ranges);
-        for (const [from, to] of ranges.filter(([from, to]) => from < to)) {
+        for (const [from, end] of ranges) {
+          const to = Math.min(end, view.lines);
+          if (from >= to) continue;
           tiles[at].upload(from, to);
           uploaded += to - from;
         }
       });
     }
-    const same = panes.map(({ rect, picture, view, place, tools }) => [rect, picture.id, view, place, tools]);
-    const drawn = JSON.stringify([canvas.width, canvas.height, background, same]);
-    const strips = drawn === this.drawn;
-    if (!strips) this.clear(0, 0, canvas.width, canvas.height, background);
-    for (const pane of panes) {
-      if (!strips) this.pane(pane, ratio, null, background);
-      else for (const range of dirty.get(pane.picture.views[pane.view]) ?? []) this.pane(pane, ratio, range, background);
+    const rasters = panes.map((pane) => rasterOf(pane, ratio));
+    const ways = this.ways(panes, rasters, background);
+    if (ways) {
+      panes.forEach((pane, at) => this.change(pane, rasters[at], ratio, background, ways[at], dirty.get(pane.picture.views[pane.view]) ?? []));
+    } else {
+      this.clear({ x: 0, y: 0, width: canvas.width, height: canvas.height }, background);
+      panes.forEach((pane, at) => this.region(pane, rasters[at], ratio, rasters[at].port, background));
+      this.counts.whole += 1;
     }
-    this.drawn = drawn;
     this.letGo(pictures);
+    if (this.fence) gl.deleteSync(this.fence.sync);
+    const sync = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    this.fence = sync && { sync, since: performance.now() };
     gl.flush();
     return uploaded;
   }
 
-  /** @param {number} x @param {number} y @param {number} width @param {number} height @param {number[]} colour */
-  clear(x, y, width, height, [red, green, blue]) {
+  /**
+   * How far each pane's picture moved since the last drawing; nothing where all has to be drawn.
+   * @param {Pane[]} panes @param {import('./raster.js').Raster[]} rasters @param {number[]} background
+   */
+  ways(panes, rasters, background) {
+    const { canvas, drawn } = this;
+    const looks = panes.map(({ rect, view, place: { zoom, turns, mirror }, tools }) => [rect, view, zoom, turns, mirror, tools]);
+    const look = JSON.stringify([canvas.width, canvas.height, background, looks]);
+    const pictures = panes.map((pane) => pane.picture);
+    this.drawn = { look, pictures, zeros: rasters.map(({ zero }) => zero) };
+    if (!drawn || drawn.look !== look || pictures.some((picture, at) => picture !== drawn.pictures[at])) return null;
+    const ways = rasters.flatMap(({ zero }, at) => {
+      const way = moved(drawn.zeros[at], zero);
+      return way ? [way] : [];
+    });
+    return ways.length === panes.length ? ways : null;
+  }
+
+  /**
+   * Brings a pane up to date: what stays in sight is moved, what came into sight and the lines that came are drawn.
+   * @param {Pane} pane @param {import('./raster.js').Raster} raster @param {number} ratio @param {number[]} background
+   * @param {number[]} way @param {[number, number][]} dirty
+   */
+  change(pane, raster, ratio, background, way, dirty) {
+    const { port } = raster;
+    if (way[0] !== 0 || way[1] !== 0) this.move(kept(port, way), way);
+    const strips = dirty.map((range) => strip(pane, ratio, port, range, MARGIN));
+    for (const box of outermost([...exposed(port, way), ...strips])) this.region(pane, raster, ratio, box, background);
+  }
+
+  /** Moves what is drawn. @param {Box} box where it comes to stand @param {number[]} way */
+  move({ x, y, width, height }, [dx, dy]) {
+    if (width === 0 || height === 0) return;
+    const { gl, canvas } = this;
+    const buffer = this.besides();
+    const [left, right] = [x, x + width];
+    const [below, above] = [canvas.height - y - height, canvas.height - y];
+    const from = /** @type {const} */ ([left - dx, below + dy, right - dx, above + dy]);
+    // A canvas cannot be copied onto itself where both places overlap.
+    gl.disable(gl.SCISSOR_TEST);
+    gl.bindFramebuffer(gl.READ_FRAMEBUFFER, null);
+    gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, buffer);
+    gl.blitFramebuffer(...from, ...from, gl.COLOR_BUFFER_BIT, gl.NEAREST);
+    gl.bindFramebuffer(gl.READ_FRAMEBUFFER, buffer);
+    gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, null);
+    gl.blitFramebuffer(...from, left, below, right, above, gl.COLOR_BUFFER_BIT, gl.NEAREST);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    gl.enable(gl.SCISSOR_TEST);
+    this.counts.moved += 1;
+  }
+
+  /** As large as the canvas. */
+  besides() {
+    const { gl, canvas: { width, height } } = this;
+    if (this.aside?.width === width && this.aside.height === height) return this.aside.buffer;
+    const store = gl.createRenderbuffer();
+    gl.bindRenderbuffer(gl.RENDERBUFFER, store);
+    gl.renderbufferStorage(gl.RENDERBUFFER, gl.RGBA8, width, height);
+    if (this.aside) {
+      gl.deleteFramebuffer(this.aside.buffer);
+      gl.deleteRenderbuffer(this.aside.store);
+    }
+    const buffer = /** @type {WebGLFramebuffer} */ (gl.createFramebuffer());
+    gl.bindFramebuffer(gl.FRAMEBUFFER, buffer);
+    gl.framebufferRenderbuffer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.RENDERBUFFER, store);
+    this.aside = { buffer, store, width, height };
+    return buffer;
+  }
+
+  /** @param {Box} box @param {number[]} colour */
+  clear({ x, y, width, height }, [red, green, blue]) {
     const { gl } = this;
-    gl.scissor(x, y, width, height);
+    gl.scissor(x, this.canvas.height - y - height, width, height);
     gl.clearColor(red, green, blue, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
   }
 
-  /** @param {Pane} pane @param {number} ratio @param {[number, number] | null} range lines to draw, or all @param {number[]} background */
-  pane(pane, ratio, range, background) {
+  /**
+   * Draws a part of a pane.
+   * @param {Pane} pane @param {import('./raster.js').Raster} raster @param {number} ratio @param {Box} box @param {number[]} background
+   */
+  region(pane, raster, ratio, box, background) {
     const { gl, canvas } = this;
-    const { picture, rect } = pane;
-    const aspect = aspectOf(picture.format);
-    const box = range ? strip(pane, aspect, range) : rect;
-    const [x, y] = [Math.round(box.x * ratio), Math.round(box.y * ratio)];
-    const [width, height] = [Math.round((box.x + box.width) * ratio) - x, Math.round((box.y + box.height) * ratio) - y];
-    if (width <= 0 || height <= 0) return;
-    const below = canvas.height - y - height;
-    if (range) this.clear(x, below, width, height, background);
-    gl.scissor(x, below, width, height);
-    const port = { x: Math.round(rect.x * ratio), y: Math.round(rect.y * ratio), width: Math.round(rect.width * ratio), height: Math.round(rect.height * ratio) };
+    const { port } = raster;
+    this.clear(box, background); // leaves its scissor
     gl.viewport(port.x, canvas.height - port.y - port.height, port.width, port.height);
-    this.settings(pane, aspect, ratio);
-    for (const tile of this.shelf(picture)[pane.view].tiles) this.tile(pane, tile);
+    this.settings(pane, raster, ratio);
+    for (const tile of this.shelf(pane.picture)[pane.view].tiles) this.tile(pane, tile);
   }
 
-  /** @param {Pane} pane @param {number} aspect @param {number} ratio */
-  settings({ picture, place, rect, tools: wanted }, aspect, ratio) {
-    const { gl, at } = this;
+  /** @param {Pane} pane @param {import('./raster.js').Raster} raster @param {number} ratio */
+  settings({ picture, place, tools: wanted }, { port, zero, back }, ratio) {
+    const { gl, at, canvas } = this;
+    const aspect = aspectOf(picture.format);
     const tools = allowed(wanted, { ...picture.format, table: this.materials !== null });
-    const [a, b, c, d] = matrix(place, aspect);
+    const [a, b, c, d] = matrix(place, aspect).map((part) => part * ratio);
     const [x, y] = place.focus;
-    const [across, up] = [2 / rect.width, -2 / rect.height];
+    const [across, up] = [2 / port.width, -2 / port.height];
     gl.uniformMatrix3x2fv(at.u_screen, false, [a * across, c * up, b * across, d * up, -(a * x + b * y) * across, -(c * x + d * y) * up]);
+    // The canvas counts from its bottom.
+    gl.uniform2f(at.u_zero, zero[0], canvas.height - zero[1]);
+    gl.uniformMatrix2fv(at.u_back, false, [back[0], back[2], -back[1], -back[3]]);
     gl.uniform2f(at.u_step, 1 / (place.zoom * aspect * ratio), 1 / (place.zoom * ratio));
     gl.uniform1i(at.u_energies, picture.format.energies);
     gl.uniform1i(at.u_raw, picture.format.raw ? 1 : 0);
     gl.uniform1i(at.u_smooth, tools.smooth ? 1 : 0);
     gl.uniform1i(at.u_energy, ENERGY[tools.energy]);
-    gl.uniform1i(at.u_scheme, SCHEME[tools.scheme]);
+    gl.uniform1i(at.u_scheme, tools.scheme === 'material' && coloured(picture.format) ? OWN : SCHEME[tools.scheme]);
     gl.uniform1i(at.u_only, ONLY[tools.only]);
     gl.uniform1i(at.u_invert, tools.invert ? 1 : 0);
     gl.uniform1f(at.u_edge, [0, 0.8, 1.6, 3][tools.edge]);
@@ -218,7 +322,7 @@ export class Renderer {
     if (lines <= 0) return;
     const rows = Math.min(picture.views[view].lines, tile.first + CHUNK + 2 * MARGIN) - tile.first;
     const tools = allowed(wanted, { ...picture.format, table: this.materials !== null });
-    if (tools.scheme === 'material') {
+    if (tools.scheme === 'material' && !coloured(picture.format)) {
       const classes = this.shelf(picture)[view].classesOf(tile, (of, into, stale) => this.classify(of, into, stale, [Math.max(0, -of.first), rows - 1]));
       gl.activeTexture(gl.TEXTURE4);
       gl.bindTexture(gl.TEXTURE_2D, classes);
@@ -266,7 +370,7 @@ export class Renderer {
   /**
    * One sample as the graphics card has it.
    * @param {import('./picture.js').Picture} picture @param {number} view @param {number} line @param {number} element
-   * @returns {{low: number, high: number | null} | null}
+   * @returns {import('./picture.js').Sample | null}
    */
   sample(picture, view, line, element) {
     const { gl } = this;
@@ -283,13 +387,15 @@ export class Renderer {
       return out[0];
     };
     const x = element - tile.element;
-    const pair = { low: read(x), high: picture.format.energies > 1 ? read(x + tile.elements) : null };
+    const planes = Array.from({ length: picture.format.energies }, (_, plane) => read(x + plane * tile.elements));
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     gl.deleteFramebuffer(buffer);
-    return pair;
+    return sampleOf(picture.format, planes);
   }
 }
 
+/** @typedef {import('./raster.js').Box} Box */
+/** @typedef {{look: string, pictures: import('./picture.js').Picture[], zeros: number[][]}} Drawn */
 /** @typedef {{program: WebGLProgram, at: Record<string, WebGLUniformLocation | null>}} Program */
 
 /** @param {WebGL2RenderingContext} gl @param {string} vertex @param {string} fragment @returns {Program} */
@@ -314,19 +420,4 @@ function build(gl, vertex, fragment) {
     at[name] = gl.getUniformLocation(program, name);
   }
   return { program, at };
-}
-
-/**
- * The part of a pane where lines stand, and what filters carry over its edges.
- * @param {Pane} pane @param {number} aspect @param {[number, number]} range
- */
-function strip({ place, rect, picture }, aspect, [from, to]) {
-  const reach = MARGIN;
-  const corners = [[from - reach, 0], [to + reach, picture.format.pixels]].map((corner) => toScreen(place, aspect, rect, corner));
-  const span = (/** @type {number} */ axis, /** @type {number} */ most) => {
-    const ends = corners.map((corner) => corner[axis]);
-    return [Math.max(0, Math.floor(Math.min(...ends))), Math.min(most, Math.ceil(Math.max(...ends)))];
-  };
-  const [[left, right], [top, bottom]] = [span(0, rect.width), span(1, rect.height)];
-  return { x: rect.x + left, y: rect.y + top, width: right - left, height: bottom - top };
 }

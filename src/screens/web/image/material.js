@@ -78,7 +78,7 @@ export function cell(low, high) {
  * @returns {string | null} nothing where colour is not measured
  */
 export function classOf(table, picture, view, line, element) {
-  if (!table || !picture.format.raw || picture.format.energies < 2) return null;
+  if (!table || !picture.format.raw || picture.format.energies !== 2) return null;
   const middle = picture.sample(view, line, element)?.high;
   if (middle === null || middle === undefined) return null;
   let [low, high, count] = [0, 0, 0];

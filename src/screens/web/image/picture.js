@@ -2,6 +2,7 @@
 // it has not come yet, or missing.
 
 import { isFilled } from '../protocol.js';
+import { coloured, luminance } from './colours.js';
 
 export const CHUNK = 1024;
 export const MISSING = 0;
@@ -11,6 +12,7 @@ export const FILLED = 3;
 
 /**
  * @typedef {{pixels: number, energies: number, views: number, pitch_um: number, line_um: number, live: boolean, raw: boolean}} Format
+ * @typedef {{low: number, high: number | null, rgb?: number[]}} Sample  of a coloured picture low is the luminance
  * @typedef {{lines: number, filled: number, flaws: string[]}} Outcome
  * @typedef {{samples: Uint16Array, states: Uint8Array}} Chunk
  */
@@ -82,8 +84,9 @@ export class View {
     }
   }
 
+  /** Also what was cut: nothing stands there, and that has to be drawn. */
   takeDirty() {
-    const dirty = this.dirty.map(([from, to]) => /** @type {[number, number]} */ ([from, Math.min(to, this.lines)]));
+    const { dirty } = this;
     this.dirty = [];
     return dirty;
   }
@@ -159,11 +162,19 @@ export class Picture {
   /**
    * The samples of one detector element.
    * @param {number} view @param {number} line @param {number} element
-   * @returns {{low: number, high: number | null} | null}
+   * @returns {Sample | null}
    */
   sample(view, line, element) {
     const samples = element >= 0 && element < this.format.pixels ? this.views[view]?.line(line) : null;
     if (!samples) return null;
-    return { low: samples[element], high: this.format.energies > 1 ? samples[this.format.pixels + element] : null };
+    const { pixels, energies } = this.format;
+    if (energies < 3) return { low: samples[element], high: energies > 1 ? samples[pixels + element] : null };
+    return sampleOf(this.format, [0, 1, 2].map((plane) => samples[plane * pixels + element]));
   }
+}
+
+/** @param {Format} format @param {number[]} planes what each has there @returns {Sample} */
+export function sampleOf(format, planes) {
+  if (coloured(format)) return { low: Math.round(luminance(planes)), high: null, rgb: planes };
+  return { low: planes[0], high: planes.length > 1 ? planes[1] : null };
 }

@@ -67,15 +67,17 @@ export function fitted(place, extent, size) {
 
 /**
  * The whole detector in the pane, the newest line at its far end once the picture is longer than the pane: the scale
- * stays the same while it grows.
+ * stays the same while it grows, and it moves by whole pixels of the screen, so that it can be moved as it was drawn.
  * @param {Place} place @param {Extent} extent @param {Size} size
+ * @param {number} [ratio] pixels of the screen to a CSS pixel
  * @returns {Place}
  */
-export function followed(place, extent, size) {
+export function followed(place, extent, size, ratio = 1) {
   const [along, over] = place.turns % 2 === 0 ? [size.width, size.height] : [size.height, size.width];
   const zoom = bounded(Math.min(over / Math.max(1, extent.pixels), 4));
-  const half = along / (zoom * extent.aspect) / 2;
-  return { ...place, zoom, focus: [Math.max(half, extent.lines - half), extent.pixels / 2], mode: 'follow' };
+  const [line, wide] = [zoom * extent.aspect * ratio, Math.round(along * ratio)];
+  const passed = Math.max(0, Math.ceil(extent.lines * line) - wide);
+  return { ...place, zoom, focus: [(wide / 2 + passed) / line, extent.pixels / 2], mode: 'follow' };
 }
 
 /** @param {Place} place @param {Extent} extent */

@@ -10,6 +10,8 @@ import { Timings } from './timings.js';
 const GAP = 2;
 const FIT = /** @type {const} */ ('fit');
 const FOLLOW = /** @type {const} */ ('follow');
+/** How soon to look again whether the graphics have done the last frame, milliseconds. */
+const BUSY_MS = 4;
 
 /**
  * @typedef {import('./gl.js').Pane & {slot: 'main' | 'compare'}} StagePane
@@ -103,7 +105,13 @@ export class Stage extends EventTarget {
     if (because) this.timings.begin(because, since ?? performance.now());
     if (this.waiting) return;
     this.waiting = true;
-    requestAnimationFrame(() => this.frame());
+    this.ask();
+  }
+
+  /** Where the graphics are slower than the belt, frames would queue: the page hears what comes until they are done. */
+  ask() {
+    if (this.renderer.busy) setTimeout(() => this.ask(), BUSY_MS);
+    else requestAnimationFrame(() => this.frame());
   }
 
   frame() {
@@ -112,7 +120,7 @@ export class Stage extends EventTarget {
     const { width, height } = this.host.getBoundingClientRect();
     const [wide, high] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
     if (this.canvas.width !== wide || this.canvas.height !== high) Object.assign(this.canvas, { width: wide, height: high });
-    this.panes = this.layout({ width, height });
+    this.panes = this.layout({ width, height }, ratio);
     const background = getComputedStyle(this.host).getPropertyValue('--stage').split(' ').map(Number);
     this.renderer.draw(this.panes, background, ratio);
     this.overlay.draw();
@@ -121,8 +129,8 @@ export class Stage extends EventTarget {
     this.tell('frame');
   }
 
-  /** @param {Size} size @returns {StagePane[]} */
-  layout(size) {
+  /** @param {Size} size @param {number} ratio @returns {StagePane[]} */
+  layout(size, ratio) {
     const pictures = /** @type {const} */ ([['main', this.main], ['compare', this.compared]]);
     const shown = pictures.filter(([, picture]) => picture !== null);
     const width = (size.width - GAP * (shown.length - 1)) / Math.max(1, shown.length);
@@ -133,19 +141,19 @@ export class Stage extends EventTarget {
       const height = (size.height - GAP * (views.length - 1)) / views.length;
       return views.map((view, row) => {
         const rect = { x: column * (width + GAP), y: row * (height + GAP), width, height };
-        return { slot, picture: its, view, rect, tools: this.tools, place: this.placed(slot, its, view, rect) };
+        return { slot, picture: its, view, rect, tools: this.tools, place: this.placed(slot, its, view, rect, ratio) };
       });
     });
   }
 
-  /** @param {string} slot @param {import('./picture.js').Picture} picture @param {number} view @param {Size} size */
-  placed(slot, picture, view, size) {
+  /** @param {string} slot @param {import('./picture.js').Picture} picture @param {number} view @param {Size} size @param {number} ratio */
+  placed(slot, picture, view, size, ratio) {
     const key = `${slot}:${picture.id}:${view}`;
     const before = this.places.get(key) ?? { ...atFirst(), ...this.orientation, mode: picture.outcome ? FIT : FOLLOW };
     const extent = extentOf(picture);
     let place = before;
     if (before.mode === 'fit') place = fitted(before, extent, size);
-    if (before.mode === 'follow') place = followed(before, extent, size);
+    if (before.mode === 'follow') place = followed(before, extent, size, ratio);
     this.places.delete(key);
     this.places.set(key, place);
     if (this.places.size > 200) this.places.delete(/** @type {string} */ (this.places.keys().next().value));
@@ -244,7 +252,7 @@ export class Stage extends EventTarget {
     };
     const [[left, right], [top, bottom]] = [span(0, picture.views[view].lines), span(1, pixels)];
     const every = Math.max(1, Math.floor(Math.sqrt(((right - left) * (bottom - top)) / 60000)));
-    const high = this.tools.energy === 'high' && picture.format.energies > 1;
+    const high = this.tools.energy === 'high' && picture.format.energies === 2;
     const samples = (function* () {
       for (let line = left; line < right; line += every) {
         for (let element = top; element < bottom; element += every) {

@@ -1,5 +1,6 @@
 // How a picture is shown: one plain value, changed by small steps. Nothing of it touches the samples.
 
+import { coloured } from './colours.js';
 import { PRESETS, bounded, dragged } from './window.js';
 
 /**
@@ -15,7 +16,7 @@ import { PRESETS, bounded, dragged } from './window.js';
  * @property {import('./window.js').Window} window
  *
  * @typedef {object} Can  what the picture allows
- * @property {number} energies
+ * @property {number} energies  3 and not raw: the colours of somebody who rendered it
  * @property {boolean} raw
  * @property {boolean} [table]  whether the machine is calibrated for materials; nothing: it is
  */
@@ -23,7 +24,7 @@ import { PRESETS, bounded, dragged } from './window.js';
 /** @type {Readonly<Tools>} */
 export const PLAIN = Object.freeze({
   energy: 'both',
-  scheme: 'material', // what the picture measured; grey where it measured none
+  scheme: 'material', // what the picture measured, or its own colours; grey where it has none
   invert: false,
   only: 'all',
   penetration: 'normal',
@@ -41,14 +42,15 @@ const PENETRATION = {
 };
 
 /**
- * Colour is what two energies measured. One energy has none, and what somebody else rendered is not measured.
+ * Colour is what two energies measured. One energy has none, and what somebody else rendered is not measured: where it came
+ * coloured it keeps its own.
  * @param {Can | null} can
  * @returns {string | null} key of the reason why there is none
  */
 export function whyNoColour(can) {
   if (!can) return 'why.no_image';
   if (!can.raw) return 'why.rendered';
-  return can.energies < 2 ? 'why.single_energy' : null;
+  return can.energies !== 2 ? 'why.single_energy' : null;
 }
 
 /**
@@ -58,9 +60,10 @@ export function whyNoColour(can) {
  */
 export function whyNot(tool, can) {
   if (!can) return 'why.no_image';
+  if (tool === 'material' && coloured(can)) return null;
   if (['hot', 'rainbow'].includes(tool)) return whyNoColour(can);
   if (['material', 'organic', 'inorganic'].includes(tool)) return whyNoColour(can) ?? (can.table === false ? 'why.no_table' : null);
-  if (tool === 'energy') return can.energies < 2 ? 'why.single_energy' : null;
+  if (tool === 'energy' && can.energies !== 2) return coloured(can) ? 'why.rendered' : 'why.single_energy';
   if (tool === 'low_penetration' || tool === 'high_penetration') return can.raw ? null : 'why.rendered';
   return null;
 }
@@ -72,12 +75,12 @@ export function whyNot(tool, can) {
  * @returns {Tools}
  */
 export function allowed(tools, can) {
-  const coloured = whyNot(tools.scheme, can) === null;
+  const usable = whyNot(tools.scheme, can) === null;
   return {
     ...tools,
-    scheme: coloured ? tools.scheme : 'grey',
-    only: coloured && tools.scheme === 'material' ? tools.only : 'all',
-    energy: can.energies < 2 ? 'low' : tools.energy,
+    scheme: usable ? tools.scheme : 'grey',
+    only: usable && tools.scheme === 'material' && !coloured(can) ? tools.only : 'all',
+    energy: can.energies === 2 ? tools.energy : 'low',
   };
 }
 

@@ -1,6 +1,7 @@
 // The last images, to look at again or beside the one on the screen; and, to compare with, typical ones before them.
 
 import { el, fill } from '../dom.js';
+import { coloured, shades } from '../image/colours.js';
 import { grey } from '../image/window.js';
 import { t, timeOfDay } from '../words.js';
 
@@ -75,10 +76,17 @@ function paint(canvas, picture) {
   for (let x = 0; x < wide; x += 1) {
     const line = view.line(Math.floor(x / scale));
     for (let y = 0; y < high; y += 1) {
-      const shade = 255 * (line ? grey(line[Math.min(picture.format.pixels - 1, Math.floor(y / scale))], picture.format.raw) : 1);
-      pixels.data.set([shade, shade, shade, 255], (y * wide + x) * 4);
+      const rgb = line ? shown(picture.format, line, Math.min(picture.format.pixels - 1, Math.floor(y / scale))) : [255, 255, 255];
+      pixels.data.set([...rgb, 255], (y * wide + x) * 4);
     }
   }
   context.clearRect(0, 0, WIDE, HIGH);
   context.putImageData(pixels, Math.floor((WIDE - wide) / 2), Math.floor((HIGH - high) / 2));
+}
+
+/** Red, green and blue of one element. @param {import('../image/picture.js').Format} format @param {Uint16Array} line @param {number} element */
+function shown(format, line, element) {
+  if (coloured(format)) return shades([0, 1, 2].map((plane) => line[plane * format.pixels + element]));
+  const shade = 255 * grey(line[element], format.raw);
+  return [shade, shade, shade];
 }

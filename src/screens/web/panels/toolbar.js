@@ -2,6 +2,7 @@
 
 import { COMMANDS } from '../commands.js';
 import { el, fill } from '../dom.js';
+import { coloured } from '../image/colours.js';
 import { allowed, whyNot } from '../image/tools.js';
 import { t } from '../words.js';
 
@@ -20,20 +21,27 @@ export function drawToolbar(place, desk) {
       const why = group === 'show' ? whyNot(id, can) : id === 'views' && (stage.main?.format.views ?? 1) < 2 ? 'why.one_view' : null;
       if (why && can && group === 'show') reasons.add(t(why));
       const pressed = isOn(id, desk);
+      const name = nameOf(id, desk);
       const level = id === 'edge' ? stage.tools.edge : id === 'contrast' ? stage.tools.contrast : 0;
       return el('button', {
         id: `tool-${id}`,
         'aria-pressed': pressed === null ? false : String(pressed),
         'aria-disabled': why ? 'true' : false,
         'aria-keyshortcuts': keys,
-        title: why ? `${t(`tool.${id}`)}: ${t(why)}` : `${t(`tool.${id}`)} (${keys})`,
+        title: why ? `${t(`tool.${id}`)}: ${t(why)}` : `${id === 'energy' ? t('tool.energy') : name} (${keys})`,
         onclick: () => desk.run(id),
       },
-      el('span', {}, id === 'energy' ? t(`energy.${can && can.energies < 2 ? 'single' : stage.tools.energy}`) : t(`tool.${id}`)),
+      el('span', {}, name),
       el('span', { class: 'key', 'aria-hidden': 'true' }, keys, level > 0 && el('span', { class: 'level' }, ` ×${level}`)),
       level > 0 && el('span', { class: 'unseen' }, String(level)));
     })));
   fill(place, groups, el('p', { class: 'rail-why', role: 'note' }, [...reasons].join(' ')));
+}
+
+/** @param {string} id @param {Desk} desk */
+function nameOf(id, { stage: { can, tools } }) {
+  if (id === 'energy') return t(`energy.${can && can.energies !== 2 ? 'single' : tools.energy}`);
+  return id === 'material' && can && coloured(can) ? t('tool.own_colours') : t(`tool.${id}`);
 }
 
 /** @param {string} id @param {Desk} desk @returns {boolean | null} null: it is not a switch */

@@ -2,6 +2,7 @@
 
 import { el, fill } from '../dom.js';
 import { AIR, PRESETS, WIDTH_MIN } from '../image/window.js';
+import { shades } from '../image/colours.js';
 import { classOf } from '../image/material.js';
 import { language, t, word } from '../words.js';
 
@@ -74,7 +75,7 @@ export class WindowBar {
     const said = (/** @type {string} */ name, /** @type {string} */ text) => el('span', {}, name, ' ', el('b', {}, text));
     return fill(this.readout,
       el('span', { title: t('readout.place') }, el('b', {}, `${line}, ${element}`)),
-      pair.high === null ? said(t('readout.value'), value(pair.low)) : [said(t('readout.low'), value(pair.low)), said(t('readout.high'), value(pair.high))],
+      pair.rgb ? said(t('readout.rgb'), shades(pair.rgb).join(' ')) : pair.high === null ? said(t('readout.value'), value(pair.low)) : [said(t('readout.low'), value(pair.low)), said(t('readout.high'), value(pair.high))],
       found && said('', word('class', found)),
     );
   }

@@ -25,6 +25,7 @@ export const en = {
   'tool.plain': 'Reset',
   'tool.grey': 'Grey',
   'tool.material': 'Materials',
+  'tool.own_colours': 'Own colours',
   'tool.organic': 'Organic',
   'tool.inorganic': 'Metal',
   'tool.low_penetration': 'Low pen.',
@@ -355,6 +356,7 @@ export const en = {
   'readout.low': 'lo',
   'readout.high': 'hi',
   'readout.value': 'value',
+  'readout.rgb': 'R G B',
 
   'queue.title': 'In the lane: {count}',
   'queue.waiting': '{count} to judge here',

@@ -25,6 +25,7 @@ export const zh = {
   'tool.plain': '复原',
   'tool.grey': '灰度',
   'tool.material': '物质色',
+  'tool.own_colours': '原图彩色',
   'tool.organic': '有机物',
   'tool.inorganic': '无机物',
   'tool.low_penetration': '低穿',
@@ -355,6 +356,7 @@ export const zh = {
   'readout.low': '低',
   'readout.high': '高',
   'readout.value': '透过',
+  'readout.rgb': 'R G B',
 
   'queue.title': '通道内 {count}',
   'queue.waiting': '待本屏判图 {count}',

@@ -2,7 +2,7 @@
 
 import { Actions } from './actions.js';
 import { act, call } from './api.js';
-import { boxBetween, empty, isEmpty, marked, polygonOf } from './draft.js';
+import { boxBetween, empty, inherited, isEmpty, marked, polygonOf } from './draft.js';
 import { byId, el, fill, say } from './dom.js';
 import { Pointer } from './image/pointer.js';
 import { Stage, extentOf } from './image/stage.js';
@@ -10,7 +10,7 @@ import { drawExamination } from './panels/examination.js';
 import { ask } from './panels/forms.js';
 import { drawHolds } from './panels/holds.js';
 import { lockScreen } from './panels/lock.js';
-import { drawNext, stop } from './panels/next.js';
+import { drawNext, drawTold, stop } from './panels/next.js';
 import { drawMarks } from './panels/marks.js';
 import { drawQueue, tickQueue } from './panels/queue.js';
 import { drawRecall } from './panels/recall.js';
@@ -55,6 +55,10 @@ export class Desk {
     this.hereAt = -Infinity;
     this.letters = localStorage.getItem(LETTERS) !== '0';
     this.locked = false;
+    /** A hand-over is under way: that the session ends is no reason to leave. */
+    this.handing = false;
+    /** The answer to a stop. @type {{text: string, ok: boolean, until: number} | null} */
+    this.notice = null;
     this.actions = new Actions(this);
     this.verdict = new VerdictPanel(byId('verdict'), this);
     this.windowBar = new WindowBar(byId('window-bar'), this);
@@ -136,6 +140,7 @@ export class Desk {
 
   /** Why the connection does not come: asks who is here. */
   async who() {
+    if (this.handing) return undefined;
     const reply = await call('/api/me');
     if (reply.code === 'no_session' || reply.status === 401) return this.login();
     if (reply.body.standing === 'locked') this.lockedNow();
@@ -307,6 +312,7 @@ export class Desk {
     tickTop(this);
     const common = [language(), store.live, subject, this.sealed()];
     this.panel('subject', drawSubject, common);
+    this.panel('told', drawTold, [this.notice?.text]);
     this.panel('next', drawNext, [language(), store.live, store.state?.next]);
     this.panel('desks', drawDesks, common);
     this.panel('papers', drawPapers, common);
@@ -390,6 +396,10 @@ export class Desk {
     tickTop(this);
     tickSubject(this);
     tickQueue(this);
+    if (this.notice && performance.now() > this.notice.until) {
+      this.notice = null;
+      this.draw();
+    }
     if (this.chosen === null && performance.now() - this.sealedAt > SEALED_SEEN_MS && this.waiting().length > 0) this.draw();
     const { main } = this.stage;
     if (main && (!main.outcome || main.stretched > 0)) this.drawn.recall = '';
@@ -501,9 +511,23 @@ export class Desk {
         { name: 'password', label: t('login.password'), kind: 'password', autocomplete: 'current-password' },
       ],
       submit: t('handover.submit'),
-      send: ({ name, password }) => call('/api/hand-over', { name, password }),
+      send: async ({ name, password }) => {
+        this.handing = true;
+        const reply = await call('/api/hand-over', { name, password });
+        this.handing = false;
+        return reply;
+      },
     });
-    if (reply) location.reload();
+    if (reply) this.takenOver();
+  }
+
+  /** Another officer of the agency sits here: the case goes on with marks and notes, and no opinion is inherited. */
+  takenOver() {
+    this.draft = inherited(this.draft);
+    for (const [id, draft] of this.drafts) this.drafts.set(id, inherited(draft));
+    this.verdict.refusal = null;
+    this.connection.again();
+    this.draw();
   }
 
   async logout() {

@@ -7,12 +7,16 @@ mod browser;
 mod desk_site;
 mod site;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use browser::{Browser, Language, Pointer, SMALL, Turn};
 use desk_site::{DeskSite, Officer, PASSWORD, PLAN, Plan, subjects};
 use portside::simulate::phantom::luggage::Contents;
 use portside_devices::simulate::belt::Away;
 use serde_json::{Value, json};
 
+/// Sensors that are read no more often than must be: browsers on the same machine take what they can get.
+const SELDOM: Plan = Plan { poll: "150 ms", ..PLAN };
 const NOTE: &str = "tablets under the lining";
 
 /// An act as another program would post it, with this browser's session.
@@ -106,25 +110,42 @@ fn told(site: &DeskSite, inspection: &str) -> Vec<(String, String, String)> {
         .collect()
 }
 
-struct Scene {
-    site: DeskSite,
+/// How often a play is begun again because the machine was too busy for the lane to read its sensors.
+const ATTEMPTS: u32 = 3;
+
+/// Plays it on a lane of its own; again where the lane was blind for a moment, for then it rightly doubts its bag.
+async fn played(plan: Plan, play: fn(&Turn, &mut DeskSite)) {
+    let Some(turn) = browser::turn() else { return };
+    for attempt in 1..=ATTEMPTS {
+        let dir = tempfile::tempdir().unwrap();
+        let mut site = DeskSite::start(dir.path(), plan).await;
+        let Err(why) = catch_unwind(AssertUnwindSafe(|| play(&turn, &mut site))) else { return };
+        let records = site.daemon.done(&["journal", "list", "--stream", "inspection", "--json"]);
+        if attempt == ATTEMPTS || !records.contains("portside.inspection.doubted") {
+            resume_unwind(why);
+        }
+        println!("the lane was blind for a moment; once more");
+    }
+}
+
+struct Scene<'a> {
+    site: &'a mut DeskSite,
     customs: Officer,
     ciq: Officer,
     bag: u64,
     inspection: String,
 }
 
-async fn scene(turn: &Turn, dir: &tempfile::TempDir, contents: Contents) -> Scene {
-    let site = DeskSite::start(dir.path(), Plan { agencies: 3, poll: "150 ms", ..PLAN }).await;
-    let customs = Officer::arrives(turn, &site, "customs", "zhang.wei", SMALL);
-    let ciq = Officer::arrives(turn, &site, "ciq", "li.na", SMALL);
+fn scene<'a>(turn: &Turn, site: &'a mut DeskSite, contents: Contents) -> Scene<'a> {
+    let customs = Officer::arrives(turn, site, "customs", "zhang.wei", SMALL);
+    let ciq = Officer::arrives(turn, site, "ciq", "li.na", SMALL);
     let (bag, inspection) = site.scan(contents, 21);
     customs.sees_the_end();
     ciq.sees_the_end();
     Scene { site, customs, ciq, bag, inspection }
 }
 
-impl Scene {
+impl Scene<'_> {
     /// An act of the agency without a desk, at the shell.
     fn border(&self, verb: &[&str], more: &[&str]) -> String {
         let person = ["--agency", "border", "--officer", "wang.fang"];
@@ -138,14 +159,15 @@ impl Scene {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_doubtful_bag_is_held_opened_once_by_all_and_goes_when_each_has_lifted_its_own() {
-    let Some(turn) = browser::turn() else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let mut scene = scene(&turn, &dir, Contents::Firearm).await;
+    played(Plan { agencies: 3, ..SELDOM }, |turn, site| doubtful_bag(scene(turn, site, Contents::Firearm))).await;
+}
+
+fn doubtful_bag(mut scene: Scene<'_>) {
     identified(&scene);
     doubted(&scene);
-    held(&scene);
     scene.site.start_belt();
     assert_eq!(scene.site.left(scene.bag), Away::Examine);
+    held(&scene);
     called(&scene);
     examined(&scene);
     disposed(&scene);
@@ -157,7 +179,7 @@ async fn a_doubtful_bag_is_held_opened_once_by_all_and_goes_when_each_has_lifted
 }
 
 /// One types the number and the other sees it; the other corrects it.
-fn identified(scene: &Scene) {
+fn identified(scene: &Scene<'_>) {
     let (one, other) = (&scene.customs.browser, &scene.ciq.browser);
     asks(one, "Identify");
     one.control("textbox", "Plate or number").fill("CA 4511-20");
@@ -172,7 +194,7 @@ fn identified(scene: &Scene) {
 
 /// Customs marks, writes and alarms, quarantine finds it clear. What was marked is shared by an examination only, and
 /// what was written never.
-fn doubted(scene: &Scene) {
+fn doubted(scene: &Scene<'_>) {
     let (one, other) = (&scene.customs.browser, &scene.ciq.browser);
     marks(one, "Drugs");
     one.control("textbox", "Note").fill(NOTE);
@@ -199,7 +221,7 @@ fn doubted(scene: &Scene) {
 }
 
 /// A hold is its owner's; another is placed by hand; the subject is released when none is left.
-fn held(scene: &Scene) {
+fn held(scene: &Scene<'_>) {
     let (one, other) = (&scene.customs.browser, &scene.ciq.browser);
     held_by(other, &["海关"]);
     section_shows(other, "holds", "verdict: alarm");
@@ -226,7 +248,7 @@ fn gives_nothing(page: &Browser, button: &str, why: &str) {
 }
 
 /// Customs calls quarantine; the border police hold too, and are waited for.
-fn called(scene: &Scene) {
+fn called(scene: &Scene<'_>) {
     let (one, other) = (&scene.customs.browser, &scene.ciq.browser);
     asks(one, "Call a joint examination");
     one.control("checkbox", "检验检疫").press();
@@ -248,7 +270,7 @@ fn called(scene: &Scene) {
     scene.border(&["examination", "arrive"], &[]);
 }
 
-fn examined(scene: &Scene) {
+fn examined(scene: &Scene<'_>) {
     let (one, other) = (&scene.customs.browser, &scene.ciq.browser);
     does(other, "Open");
     section_shows(one, "examination", "Opened");
@@ -272,7 +294,7 @@ fn examined(scene: &Scene) {
 }
 
 /// Each does what is its own; what quarantine found is handed to customs, which accepts it.
-fn disposed(scene: &Scene) {
+fn disposed(scene: &Scene<'_>) {
     let (one, other) = (&scene.customs.browser, &scene.ciq.browser);
     for (page, disposition) in [(one, "Detain"), (other, "Return")] {
         asks(page, "Disposition");
@@ -294,7 +316,7 @@ fn disposed(scene: &Scene) {
     pictured(&scene.customs, "examination-ended");
 }
 
-fn lifted(scene: &Scene) {
+fn lifted(scene: &Scene<'_>) {
     let (one, other) = (&scene.customs.browser, &scene.ciq.browser);
     reasons(other, "Lift", "examined");
     held_by(one, &["海关", "边检"]);
@@ -305,7 +327,7 @@ fn lifted(scene: &Scene) {
     scene.site.daemon.until("an end", |status| subjects(status).is_empty());
 }
 
-fn on_record(scene: &Scene) {
+fn on_record(scene: &Scene<'_>) {
     let told = told(&scene.site, &scene.inspection);
     let of = |kind: &str| -> Vec<(&str, &str)> {
         let records = told.iter().filter(|(of, _, _)| of == kind);
@@ -350,7 +372,7 @@ fn on_record(scene: &Scene) {
 
 /// Alarm and clear, then both clear. By hand: they agreed once in two, p0 = 1/2. Customs is clear in one of two,
 /// quarantine in two of two, so that chance gives pe = 1/2 x 1 = 1/2, and kappa = (p0 - pe) / (1 - pe) = 0.
-fn counted(scene: &mut Scene) {
+fn counted(scene: &mut Scene<'_>) {
     let (bag, inspection) = scene.site.scan(Contents::Harmless, 5);
     scene.customs.sees_the_end();
     scene.ciq.sees_the_end();
@@ -390,17 +412,16 @@ fn counted(scene: &mut Scene) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shift_ends_the_next_officer_goes_on_looks_back_and_stops_the_belt() {
-    let Some(turn) = browser::turn() else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let site = DeskSite::start(dir.path(), Plan { poll: "150 ms", ..PLAN }).await;
-    // The next officer has a password from an earlier day, and has gone home.
-    drop(Officer::arrives(&turn, &site, "customs", "chen.hao", SMALL));
-    let customs = Officer::arrives(&turn, &site, "customs", "zhang.wei", SMALL);
-    let ciq = Officer::arrives(&turn, &site, "ciq", "li.na", SMALL);
-    let (bag, inspection) = site.scan(Contents::Blade, 8);
-    let first = customs.sees_the_end()["id"].clone();
-    ciq.sees_the_end();
-    let mut scene = Scene { site, customs, ciq, bag, inspection };
+    played(SELDOM, |turn, site| {
+        // The next officer has a password from an earlier day, and has gone home.
+        drop(Officer::arrives(turn, site, "customs", "chen.hao", SMALL));
+        end_of_a_shift(scene(turn, site, Contents::Blade));
+    })
+    .await;
+}
+
+fn end_of_a_shift(mut scene: Scene<'_>) {
+    let first = scene.customs.sees_the_end()["id"].clone();
     handed_to_the_next(&scene);
     looked_back(&mut scene, &first);
     stopped(&scene);
@@ -409,7 +430,7 @@ async fn a_shift_ends_the_next_officer_goes_on_looks_back_and_stops_the_belt() {
 }
 
 /// What was marked and written stays with the case; what was about to be said does not.
-fn handed_to_the_next(scene: &Scene) {
+fn handed_to_the_next(scene: &Scene<'_>) {
     let page = &scene.customs.browser;
     marks(page, "Blade");
     page.control("textbox", "Note").fill("look at the handle");
@@ -448,7 +469,7 @@ fn shows_image(officer: &Officer, id: &Value) {
 }
 
 /// Images of before, by key and from the strip, alone and beside the one that is judged; and none of them is judged.
-fn looked_back(scene: &mut Scene, first: &Value) {
+fn looked_back(scene: &mut Scene<'_>, first: &Value) {
     scene.site.start_belt();
     assert_eq!(scene.site.left(scene.bag), Away::Exit);
     let (_, inspection) = scene.site.scan(Contents::Food, 9);
@@ -479,7 +500,7 @@ fn looked_back(scene: &mut Scene, first: &Value) {
     let shown = |id: &Value| page.until("the strip", &format!("{}.getAttribute('aria-pressed') === 'true'", strip(id)));
     let strips = page.names("button").into_iter().filter(|name| name.starts_with("Show image")).collect::<Vec<_>>();
     assert_eq!(strips.len(), 2, "{strips:?}");
-    page.control("button", &strips[1]).press();
+    page.control("button", strips.iter().find(|name| name.contains("Image 1")).unwrap()).press();
     shows_image(officer, first);
     page.control("button", "Back to current").press();
     shows_image(officer, &second);
@@ -498,7 +519,7 @@ fn looked_back(scene: &mut Scene, first: &Value) {
 }
 
 /// The belt stands, and the record says by whose word.
-fn stopped(scene: &Scene) {
+fn stopped(scene: &Scene<'_>) {
     let page = &scene.customs.browser;
     scene.site.start_belt();
     page.shows("Belt runs");

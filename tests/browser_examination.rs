@@ -328,7 +328,7 @@ fn lifted(scene: &Scene<'_>) {
 }
 
 fn on_record(scene: &Scene<'_>) {
-    let told = told(&scene.site, &scene.inspection);
+    let told = told(scene.site, &scene.inspection);
     let of = |kind: &str| -> Vec<(&str, &str)> {
         let records = told.iter().filter(|(of, _, _)| of == kind);
         records.map(|(_, agency, officer)| (&**agency, &**officer)).collect()

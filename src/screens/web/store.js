@@ -27,6 +27,8 @@ export class Store extends EventTarget {
     this.channels = new Map();
     /** @type {Set<string>} images that are asked for and have not begun */
     this.wanted = new Set();
+    /** What agencies are called, from every subject so far. @type {Map<string, string>} */
+    this.names = new Map();
   }
 
   /** @param {string} what @param {any} [detail] */
@@ -58,6 +60,7 @@ export class Store extends EventTarget {
         const before = this.state;
         this.state = message;
         this.stateAt = performance.now();
+        for (const subject of this.subjects) for (const desk of subject.desks ?? []) if (desk.name) this.names.set(desk.agency, desk.name);
         return this.tell('state', before);
       }
       case 'image.begin':
@@ -151,10 +154,8 @@ export class Store extends EventTarget {
 
   /** @param {string} agency its name, or its id where nobody told */
   agencyName(agency) {
-    for (const subject of this.subjects) {
-      const desk = subject.desks?.find((/** @type {any} */ desk) => desk.agency === agency);
-      if (desk?.name) return desk.name;
-    }
+    const met = this.names.get(agency);
+    if (met) return met;
     const known = [...(this.hello?.agencies ?? []), ...(this.hello?.desks ?? [])];
     return known.find((/** @type {any} */ each) => (each.id ?? each.agency) === agency)?.name ?? agency;
   }

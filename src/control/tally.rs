@@ -82,3 +82,76 @@ async fn closed(journal: &Journal, newest: u64) -> Vec<serde_json::Value> {
     }
     closed
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::journal::{Draft, Identity, Options};
+    use crate::lane::Topic;
+
+    fn verdicts(customs: &str, ciq: &str) -> Value {
+        json!({ "outcome": "passed", "verdicts": [
+            { "agency": "customs", "verdict": customs }, { "agency": "ciq", "verdict": ciq },
+        ], "findings": [] })
+    }
+
+    fn note(kind: &'static str, data: Value) -> Note {
+        Note { topic: Topic::Inspection, kind, subject: "i".into(), data, secret: None }
+    }
+
+    fn agreed(tally: &Tally) -> (usize, usize, Option<f64>) {
+        let view = tally.view();
+        view.pairs.first().map_or((0, 0, None), |pair| (pair.both, pair.same, pair.kappa))
+    }
+
+    #[test]
+    fn only_what_is_closed_counts_and_a_figure_once_shown_follows_it() {
+        let tally = Tally::default();
+        assert_eq!(agreed(&tally), (0, 0, None));
+        tally.kept(&note("inspection.verdict.opened", verdicts("alarm", "alarm")));
+        assert_eq!(agreed(&tally), (0, 0, None), "it may be withdrawn yet");
+        tally.kept(&note("inspection.closed", verdicts("clear", "clear")));
+        assert_eq!(agreed(&tally), (1, 1, None), "chance alone says the same of one");
+        // Clear clear, alarm alarm, alarm clear: p0 = 2/3; pe = 1/3 * 2/3 + 2/3 * 1/3 = 4/9; (6 - 4) / (9 - 4) = 2/5.
+        tally.kept(&note("inspection.closed", verdicts("alarm", "alarm")));
+        tally.kept(&note("inspection.closed", verdicts("alarm", "clear")));
+        let (both, same, kappa) = agreed(&tally);
+        assert_eq!((both, same), (3, 2));
+        assert!((kappa.unwrap() - 0.4).abs() < 1e-12, "{kappa:?}");
+        assert!(Arc::ptr_eq(&tally.view(), &tally.view()), "nothing is counted again that has not changed");
+    }
+
+    #[tokio::test]
+    async fn a_start_goes_on_counting_where_the_run_before_ended_and_counts_nothing_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = Identity { port: "CNTYN".into(), lane: "B01".into() };
+        let (journal, _) = Journal::open(dir.path(), &identity, Options::default()).unwrap();
+        let draft = |kind: &str, data: Value| {
+            Draft::new(Stream::Inspection, kind, "i", "2026-01-01T00:00:00Z".parse().unwrap(), data)
+        };
+        // More than one page, and others between.
+        let before: Vec<_> = (0..PAGE + 100)
+            .flat_map(|at| {
+                let said = if at % 2 == 0 { ("clear", "clear") } else { ("alarm", "clear") };
+                [draft("inspection.opened", json!({})), draft("inspection.closed", verdicts(said.0, said.1))]
+            })
+            .collect();
+        for some in before.chunks(100) {
+            journal.append(some).await.unwrap();
+        }
+        let newest = journal.heads().borrow().streams[&Stream::Inspection];
+        journal.append(&[draft("inspection.closed", verdicts("alarm", "alarm"))]).await.unwrap();
+        let earlier = closed(&journal, newest).await;
+        assert_eq!(earlier.len(), PAGE + 100, "what this run closed is counted when it is kept");
+        let tally = Tally::default();
+        tally.kept(&note("inspection.closed", verdicts("alarm", "alarm")));
+        tally.lock().agreement.recall(&earlier);
+        let (both, same, kappa) = agreed(&tally);
+        assert_eq!((both, same), (PAGE + 101, (PAGE + 100) / 2 + 1));
+        // 300 clear clear, 300 alarm clear, 1 alarm alarm: p0 = 301/601; pe = (300 * 600 + 301 * 1) / 601^2.
+        let chance = (300.0 * 600.0 + 301.0) / (601.0 * 601.0);
+        assert!((kappa.unwrap() - (301.0 / 601.0 - chance) / (1.0 - chance)).abs() < 1e-12, "{kappa:?}");
+    }
+}

@@ -1,6 +1,6 @@
 //! What matters of a record's data, in a few words.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What a person looks for first, in this order.
 const FIRST: [&str; 29] = [
@@ -45,6 +45,17 @@ pub(super) fn gist(kind: &str, data: &Value) -> String {
         "inspection.doubted" => doubted(data),
         "inspection.temperature.indicated" | "inspection.temperature.confirmed" => temperature(data),
         "telemetry.readings" => readings(data),
+        "audit.act" => asked(data),
+        "inspection.review.opened" => review(data),
+        "inspection.hold_lifted" => deed(data, &[("reason", "reason"), ("still held by", "left")]),
+        "inspection.examination.begun" => deed(data, &[("calls", "called")]),
+        "inspection.examination.arrived" => deed(data, &[("missing", "missing")]),
+        "inspection.examination.opened" => deed(data, &[("present", "present")]),
+        "inspection.examination.finding" => deed(data, &[("found", "found"), ("corrects finding", "corrects")]),
+        "inspection.examination.closed" => deed(data, &[("found", "found"), ("still at it", "left")]),
+        "inspection.disposition" => deed(data, &[("disposition", "disposition"), ("instead of", "instead_of")]),
+        "inspection.case.handed_over" => deed(data, &[("found", "found"), ("to", "to"), ("instead of", "instead_of")]),
+        "inspection.case.accepted" => deed(data, &[("found", "found"), ("from", "from")]),
         _ => None,
     };
     told.unwrap_or_else(|| by_field(data))
@@ -106,6 +117,40 @@ fn temperature(data: &Value) -> Option<String> {
     (!told.is_empty()).then(|| told.join(", "))
 }
 
+/// `李 (ciq) asks: lift hold`; whether it was done is the next record's to say.
+fn asked(data: &Value) -> Option<String> {
+    Some(format!("{} asks: {}", who(data)?, short(data.get("act")?).replace('_', " ")))
+}
+
+/// `desks customs, ciq (advisory), each for itself`
+fn review(data: &Value) -> Option<String> {
+    let desk = |desk: &Value| match desk["role"].as_str() {
+        Some("advisory") => format!("{} (advisory)", short(&desk["agency"])),
+        Some(_) | None => short(&desk["agency"]),
+    };
+    let desks: Vec<String> = data["desks"].as_array()?.iter().map(desk).collect();
+    let blind = if data["blind"] == true { ", sealed until all are in" } else { "" };
+    (!desks.is_empty()).then(|| format!("desks {}{blind}", desks.join(", ")))
+}
+
+/// What an officer did about a held subject, and who: `李 (ciq), found food, to customs`.
+fn deed(data: &Value, fields: &[(&str, &str)]) -> Option<String> {
+    let mut told = vec![who(data)?];
+    for (word, key) in fields {
+        let empty = |value: &&Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        let Some(value) = data.get(*key).filter(|value| !empty(value)) else { continue };
+        let each: Vec<String> =
+            value.as_array().map_or_else(|| vec![short(value)], |list| list.iter().map(short).collect());
+        told.push(format!("{word} {}", each.join(", ")));
+    }
+    Some(told.join(", "))
+}
+
+fn who(data: &Value) -> Option<String> {
+    let (officer, agency) = (data["officer"].as_str()?, data["agency"].as_str()?);
+    Some(short(&json!({ "agency": agency, "name": officer })))
+}
+
 /// `temperature 36.6, ready true`
 fn readings(data: &Value) -> Option<String> {
     let points = data["points"].as_object()?.iter().map(|(name, at)| format!("{name} {}", short(&at["last"])));
@@ -163,8 +208,6 @@ fn cut(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -196,6 +239,46 @@ mod tests {
                 "36.6 °C, normal, officer 李 (ciq), instrument T-7",
             ),
             ("telemetry.readings", json!({ "points": { "di1": { "last": true } } }), "di1 true"),
+            (
+                "audit.act",
+                json!({ "act": "lift_hold", "agency": "ciq", "officer": "李", "inspection": "i", "uid": null }),
+                "李 (ciq) asks: lift hold",
+            ),
+            (
+                "inspection.review.opened",
+                json!({ "blind": true, "desks": [{ "agency": "customs", "role": "required" }, { "agency": "ciq", "role": "advisory" }] }),
+                "desks customs, ciq (advisory), sealed until all are in",
+            ),
+            (
+                "inspection.examination.begun",
+                json!({ "agency": "ciq", "officer": "李", "with": ["customs"], "called": ["ciq", "customs"], "regions": [] }),
+                "李 (ciq), calls ciq, customs",
+            ),
+            (
+                "inspection.examination.opened",
+                json!({ "agency": "ciq", "officer": "李", "present": [{ "agency": "ciq", "name": "李" }] }),
+                "李 (ciq), present 李 (ciq)",
+            ),
+            (
+                "inspection.examination.finding",
+                json!({ "agency": "ciq", "officer": "李", "found": "food", "number": 2, "corrects": 1 }),
+                "李 (ciq), found food, corrects finding 1",
+            ),
+            (
+                "inspection.disposition",
+                json!({ "agency": "ciq", "officer": "李", "disposition": "return", "instead_of": null }),
+                "李 (ciq), disposition return",
+            ),
+            (
+                "inspection.case.handed_over",
+                json!({ "agency": "ciq", "officer": "李", "to": "customs", "found": "food", "instead_of": null, "holds": false }),
+                "李 (ciq), found food, to customs",
+            ),
+            (
+                "inspection.hold_lifted",
+                json!({ "agency": "ciq", "officer": "李", "reason": "examined", "lifted": ["placed"], "left": ["customs"] }),
+                "李 (ciq), reason examined, still held by customs",
+            ),
             ("inspection.entered", json!({ "sensors": { "arm": "present", "exit": "clear" } }), "arm present"),
         ];
         for (kind, data, words) in table {

@@ -131,6 +131,14 @@ impl Control<'_> {
         self.browser.types(text);
     }
 
+    /// Chooses what a list offers under this name.
+    pub fn choose(&self, option: &str) {
+        let script = "return [...arguments[0].options].find(option => option.text === arguments[1]) ?? null";
+        let found = self.browser.run(script, &[self.element.clone(), json!(option)]);
+        let id = found[ELEMENT].as_str().unwrap_or_else(|| panic!("{} {:?} has no {option:?}", self.role, self.name));
+        self.browser.command(&format!("element/{id}/click"), &json!({}));
+    }
+
     /// Waits until it can be pressed.
     pub fn is_ready(&self) {
         until(&format!("{} {:?} to be ready at {}'s page", self.role, self.name, self.browser.name), || {
@@ -184,6 +192,8 @@ fn code(key: &str) -> String {
         "Up" => '\u{e013}',
         "Right" => '\u{e014}',
         "Down" => '\u{e015}',
+        "PageUp" => '\u{e00e}',
+        "PageDown" => '\u{e00f}',
         "Plus" => '+',
         "Space" => ' ',
         one => return one.to_owned(),

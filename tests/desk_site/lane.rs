@@ -74,21 +74,21 @@ profile = "xray/generic-io"
 address = "modbus://@SITE@/1"
 lines = "tcp://@DETECTOR@"
 detector = "xray/test-lines"
-interval = "50 ms"
+interval = "@POLL@"
 
 [[device]]
 id = "eyes"
 kind = "io"
 profile = "io/waveshare-8ch"
 address = "modbus://@SITE@/2"
-interval = "50 ms"
+interval = "@POLL@"
 
 [[device]]
 id = "diverter"
 kind = "diverter"
 profile = "diverter/generic-io"
 address = "modbus://@SITE@/3"
-interval = "50 ms"
+interval = "@POLL@"
 
 [belt]
 drive = "scanner"
@@ -158,8 +158,9 @@ pub fn write(dir: &Path, plan: Plan, detector_profile: &str, port: u16, belt: So
     fs::create_dir_all(profile.parent().unwrap()).unwrap();
     fs::write(profile, detector_profile).unwrap();
     let present = &AGENCIES[..plan.desks];
+    let all = &AGENCIES[..plan.agencies.max(plan.desks)];
     let agencies: String =
-        present.iter().map(|(id, name)| format!("\n[[agency]]\nid = \"{id}\"\nname = \"{name}\"\n")).collect();
+        all.iter().map(|(id, name)| format!("\n[[agency]]\nid = \"{id}\"\nname = \"{name}\"\n")).collect();
     let desks: Vec<String> = present.iter().map(|(id, _)| format!("{{ agency = \"{id}\" }}")).collect();
     let text = LANE
         .replace("@AGENCIES@", &agencies)
@@ -167,6 +168,7 @@ pub fn write(dir: &Path, plan: Plan, detector_profile: &str, port: u16, belt: So
         .replace("@DIR@", dir.to_str().unwrap())
         .replace("@PORT@", &port.to_string())
         .replace("@LOCK@", plan.lock_after)
+        .replace("@POLL@", plan.poll)
         .replace("@NAME@", plan.xray_name)
         .replace("@SITE@", &belt.to_string())
         .replace("@DETECTOR@", &detector.to_string())

@@ -109,8 +109,12 @@ impl Drop for DeskSite {
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub desks: usize,
+    /// Agencies of the lane where there are more than desks, those with a desk first.
+    pub agencies: usize,
     pub review: &'static str,
     pub lock_after: &'static str,
+    /// How often the devices of the belt are read: more seldom, and a busy machine is not taken for one that is blind.
+    pub poll: &'static str,
     /// What the X-ray machine is called in the lane file.
     pub xray_name: &'static str,
     pub tunnel: TunnelSetup,
@@ -126,8 +130,16 @@ fn calibrate_materials(dir: &Path) {
     fs::write(path, serde_json::to_vec(&patches).unwrap()).unwrap();
 }
 
-pub const PLAN: Plan =
-    Plan { desks: 2, review: "10 min", lock_after: "5 min", xray_name: "X 光机", tunnel: TUNNEL, grain: 1 };
+pub const PLAN: Plan = Plan {
+    desks: 2,
+    agencies: 0,
+    review: "10 min",
+    lock_after: "5 min",
+    poll: "50 ms",
+    xray_name: "X 光机",
+    tunnel: TUNNEL,
+    grain: 1,
+};
 
 impl DeskSite {
     /// Builds it in `dir` and starts its daemon.

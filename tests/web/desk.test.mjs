@@ -66,7 +66,7 @@ test('time grows urgent towards its end', () => {
 });
 
 test('kappa is called as it usually is', () => {
-  assert.deepEqual([-0.1, 0.1, 0.3, 0.5, 0.7, 0.9].map(strength), ['poor', 'slight', 'fair', 'moderate', 'substantial', 'almost_perfect']);
+  assert.deepEqual([-0.1, 0, 0.2, 0.3, 0.5, 0.7, 0.9].map(strength), ['poor', 'slight', 'slight', 'fair', 'moderate', 'substantial', 'almost_perfect']);
 });
 
 test('attempts to connect come soon at first, then every few seconds, and not all desks at once', () => {

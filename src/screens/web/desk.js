@@ -3,7 +3,7 @@
 import { Actions } from './actions.js';
 import { act, call } from './api.js';
 import { Comparison } from './compare.js';
-import { boxBetween, empty, isEmpty, marked, polygonOf } from './draft.js';
+import { boxBetween, empty, inherited, isEmpty, marked, polygonOf } from './draft.js';
 import { byId, el, fill, say } from './dom.js';
 import { Pointer } from './image/pointer.js';
 import { Stage, extentOf } from './image/stage.js';
@@ -11,7 +11,7 @@ import { drawExamination } from './panels/examination.js';
 import { ask } from './panels/forms.js';
 import { drawHolds } from './panels/holds.js';
 import { lockScreen } from './panels/lock.js';
-import { drawNext, stop } from './panels/next.js';
+import { drawNext, drawTold, stop } from './panels/next.js';
 import { noPicture } from './panels/no-picture.js';
 import { drawMarks } from './panels/marks.js';
 import { drawQueue, tickQueue } from './panels/queue.js';
@@ -57,6 +57,10 @@ export class Desk {
     this.hereAt = -Infinity;
     this.letters = localStorage.getItem(LETTERS) !== '0';
     this.locked = false;
+    /** A hand-over is under way: that the session ends is no reason to leave. */
+    this.handing = false;
+    /** The answer to a stop. @type {{text: string, ok: boolean, until: number} | null} */
+    this.notice = null;
     this.actions = new Actions(this);
     this.verdict = new VerdictPanel(byId('verdict'), this);
     this.windowBar = new WindowBar(byId('window-bar'), this);
@@ -139,6 +143,7 @@ export class Desk {
 
   /** Why the connection does not come: asks who is here. */
   async who() {
+    if (this.handing) return undefined;
     const reply = await call('/api/me');
     if (reply.body.standing === 'none' || reply.status === 401) return this.login();
     if (reply.body.standing === 'locked') this.lockedNow();
@@ -310,6 +315,7 @@ export class Desk {
     tickTop(this);
     const common = [language(), store.live, subject, this.sealed()];
     this.panel('subject', drawSubject, common);
+    this.panel('told', drawTold, [this.notice?.text]);
     this.panel('next', drawNext, [language(), store.live, store.state?.next]);
     this.panel('desks', drawDesks, common);
     this.panel('papers', drawPapers, common);
@@ -388,16 +394,17 @@ export class Desk {
   }
 
   agencies() {
-    const all = new Map();
-    for (const subject of this.store.subjects) for (const desk of subject.desks ?? []) all.set(desk.agency, desk.name ?? desk.agency);
-    for (const one of this.store.hello?.agencies ?? []) all.set(one.id ?? one.agency, one.name);
-    return [...all].map(([id, name]) => ({ id, name }));
+    return /** @type {{id: string, name: string}[]} */ (this.store.hello?.agencies ?? []);
   }
 
   tick() {
     tickTop(this);
     tickSubject(this);
     tickQueue(this);
+    if (this.notice && performance.now() > this.notice.until) {
+      this.notice = null;
+      this.draw();
+    }
     if (this.chosen === null && performance.now() - this.sealedAt > SEALED_SEEN_MS && this.waiting().length > 0) this.draw();
     const { main } = this.stage;
     if (main && (!main.outcome || main.stretched > 0)) this.drawn.recall = '';
@@ -500,9 +507,23 @@ export class Desk {
         { name: 'password', label: t('login.password'), kind: 'password', autocomplete: 'current-password' },
       ],
       submit: t('handover.submit'),
-      send: ({ name, password }) => call('/api/hand-over', { name, password }),
+      send: async ({ name, password }) => {
+        this.handing = true;
+        const reply = await call('/api/hand-over', { name, password });
+        this.handing = false;
+        return reply;
+      },
     });
-    if (reply) location.reload();
+    if (reply) this.takenOver();
+  }
+
+  /** Another officer of the agency sits here: the case goes on with marks and notes, and no opinion is inherited. */
+  takenOver() {
+    this.draft = inherited(this.draft);
+    for (const [id, draft] of this.drafts) this.drafts.set(id, inherited(draft));
+    this.verdict.refusal = null;
+    this.connection.again();
+    this.draw();
   }
 
   async logout() {

@@ -131,6 +131,12 @@ export function cutToBytes(text, most = NOTE_BYTES_MAX) {
 }
 
 /**
+ * What the next officer finds: marks and note are the case's, an opinion is its officer's own and is not inherited.
+ * @param {Draft} draft @returns {Draft}
+ */
+export const inherited = ({ said }) => ({ past: [], said: { ...said, verdict: null }, future: [] });
+
+/**
  * The act that seals it.
  * @param {Draft} draft @param {string} inspection @param {{id: string, revision: number}} image the image that was judged
  */

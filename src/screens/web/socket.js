@@ -65,6 +65,16 @@ export class Connection {
     this.timer = setTimeout(() => !this.socket && this.open(), wait);
   }
 
+  /** Leaves this connection for another, whoever sits here by now. */
+  again() {
+    const old = this.socket;
+    this.socket = null; // what it still says is not heard
+    old?.close();
+    this.set(false);
+    this.attempt = 0;
+    this.retry(0);
+  }
+
   look() {
     if (performance.now() - this.heard < SILENCE_MS) return;
     this.set(false);

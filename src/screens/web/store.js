@@ -167,11 +167,6 @@ export class Store extends EventTarget {
 
   /** @param {string} agency its name, or its id where nobody told */
   agencyName(agency) {
-    for (const subject of this.subjects) {
-      const desk = subject.desks?.find((/** @type {any} */ desk) => desk.agency === agency);
-      if (desk?.name) return desk.name;
-    }
-    const known = [...(this.hello?.agencies ?? []), ...(this.hello?.desks ?? [])];
-    return known.find((/** @type {any} */ each) => (each.id ?? each.agency) === agency)?.name ?? agency;
+    return (this.hello?.agencies ?? []).find((/** @type {any} */ each) => each.id === agency)?.name ?? agency;
   }
 }

@@ -60,7 +60,7 @@ export function drawExamination(place, desk) {
       )),
       dispositions.map((/** @type {any} */ one) => el('li', { class: 'row' }, el('span', {}, name(one.agency)), el('span', { class: 'chip' }, word('disposition', one.disposition)))),
       handed.map((/** @type {any} */ one) => el('li', { class: 'row' },
-        el('span', {}, t('examination.handed', { from: name(one.from), to: name(one.to) })),
+        el('span', {}, t('examination.handed', { from: name(one.from), to: name(one.to) }), ' ', el('span', { class: 'dim' }, word('category', one.found))),
         el('span', { class: `chip ${one.accepted ? 'good' : 'warn'}` }, t(one.accepted ? 'examination.accepted' : 'examination.pending')),
       )),
     ),

@@ -41,6 +41,7 @@ export function ask({ title, about = '', fields, submit, send }) {
     let answer = null;
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
+      say(refusal, '');
       const values = read(fields, form);
       const empty = fields.find(({ name, optional }) => !optional && (values[name] === '' || values[name].length === 0));
       if (empty) {

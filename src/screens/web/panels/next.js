@@ -16,6 +16,9 @@ const DO = {
   measure: (desk) => measure(desk),
 };
 
+/** What was ordered is told for so long; that nothing was, until it is tried again. */
+const STOP_SAID_MS = 20000;
+
 /** Said elsewhere on the page, or part of it. */
 const ELSEWHERE = ['judge', 'lift_hold', 'examination_begin', 'examination_arrive', 'examination_open', 'examination_finding', 'examination_close', 'disposition', 'hand_over', 'accept'];
 
@@ -59,6 +62,13 @@ function measure(desk) {
 /** @param {Desk} desk */
 export async function stop(desk) {
   const reply = await act({ verb: 'stop' });
-  desk.told(reply.ok ? t('stop.done') : reply.message);
-  fill(/** @type {HTMLElement} */ (document.getElementById('told')), el('p', { class: reply.ok ? 'told' : 'refusal' }, reply.ok ? t('stop.done') : reply.message));
+  const text = reply.ok ? t('stop.done') : reply.message;
+  desk.told(text);
+  desk.notice = { text, ok: reply.ok, until: reply.ok ? performance.now() + STOP_SAID_MS : Infinity };
+  desk.draw();
+}
+
+/** @param {HTMLElement} place @param {Desk} desk */
+export function drawTold(place, { notice }) {
+  return fill(place, notice && el('p', { class: notice.ok ? 'told' : 'refusal' }, notice.text));
 }

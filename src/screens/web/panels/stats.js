@@ -7,7 +7,8 @@ import { t } from '../words.js';
 
 /** Cohen's kappa in words (Landis and Koch, Biometrics 33, 159, 1977). @param {number} kappa */
 export function strength(kappa) {
-  const steps = /** @type {const} */ ([[0, 'poor'], [0.2, 'slight'], [0.4, 'fair'], [0.6, 'moderate'], [0.8, 'substantial']]);
+  if (kappa < 0) return 'poor';
+  const steps = /** @type {const} */ ([[0.2, 'slight'], [0.4, 'fair'], [0.6, 'moderate'], [0.8, 'substantial']]);
   return steps.find(([most]) => kappa <= most)?.[1] ?? 'almost_perfect';
 }
 

@@ -236,7 +236,7 @@ export const en = {
   'reason.examination': 'joint examination',
   'reason.hand_over': 'hand-over not accepted',
   'reason.accepted': 'accepted from another agency',
-  'reason.officer': 'placed by an officer',
+  'reason.placed': 'placed by an officer',
 
   'examination.title': 'Joint examination',
   'examination.missing': 'Not there yet: {agencies}',
@@ -418,7 +418,7 @@ export const en = {
   'kappa.almost_perfect': 'almost perfect',
 
   'handover.title': 'Hand over the desk',
-  'handover.about': 'The next officer logs in here. The case stays, and both names go on record.',
+  'handover.about': 'The next officer logs in here. Subject, marks and note stay; a verdict that is not sealed is chosen anew. Both names go on record.',
   'handover.submit': 'Take over',
 
   'lock.title': 'The screen is locked',

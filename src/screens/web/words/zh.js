@@ -236,7 +236,7 @@ export const zh = {
   'reason.examination': '联合查验',
   'reason.hand_over': '移交待接收',
   'reason.accepted': '接收移交',
-  'reason.officer': '查验员拦截',
+  'reason.placed': '查验员拦截',
 
   'examination.title': '联合查验',
   'examination.missing': '等待到场：{agencies}',
@@ -418,7 +418,7 @@ export const zh = {
   'kappa.almost_perfect': '极强',
 
   'handover.title': '交接班',
-  'handover.about': '接班人员登录后，当前对象和草稿留在本屏，双方姓名写入记录。',
+  'handover.about': '接班人员在此登录。当前对象、标记和备注保留；未封存的结论由接班人员重新选择。双方姓名写入记录。',
   'handover.submit': '接班',
 
   'lock.title': '屏幕已锁定',

@@ -20,6 +20,7 @@ pub mod schema;
 mod simulate;
 pub mod status;
 mod user;
+mod vision;
 mod wedge;
 
 use std::process::ExitCode;
@@ -78,6 +79,8 @@ enum Verb {
     Barrier(act::BarrierArgs),
     /// Calibrate the colours of materials with a scanned step wedge
     Wedge(wedge::WedgeArgs),
+    /// Try the eyes on pictures of the lane
+    Vision(vision::VisionArgs),
     /// Add, list, disable the people who log in at the pages
     User(user::UserArgs),
     #[command(hide = true)]
@@ -119,6 +122,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Temperature(args) => act::temperature(args),
         Verb::Barrier(args) => act::barrier(args),
         Verb::Wedge(args) => wedge::run(&args),
+        Verb::Vision(args) => vision::run(&args),
         Verb::User(args) => user::run(args),
         Verb::Decode(args) => decode::run(&args),
     }

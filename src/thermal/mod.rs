@@ -9,6 +9,9 @@
 //! ```
 //! Pure: numbers in, numbers out. The bytes of files are read elsewhere, in a process of their own.
 
+pub mod blackbody;
+pub mod condition;
+pub mod face;
 pub mod radiance;
 
 use serde::{Deserialize, Serialize};

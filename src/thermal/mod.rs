@@ -12,6 +12,7 @@
 pub mod blackbody;
 pub mod condition;
 pub mod face;
+pub mod population;
 pub mod radiance;
 
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,6 @@
 //! `portside vision`: the lane's eyes tried on files.
 
+mod rules;
 mod thermal;
 
 use std::process::ExitCode;

@@ -7,10 +7,16 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use portside_devices::moment::Moment;
+
 use super::super::door::WRONG;
+use super::rules::{self, Held};
 use crate::field::decoder::{Decoder, Failure};
 use crate::field::folder::FILE_LIMIT;
 use crate::field::picture::Unreadable;
+use crate::lane::temperature::Outcome;
+use crate::thermal::blackbody::Watch;
+use crate::thermal::condition::{self, Reading, Reason, Surroundings};
 use crate::thermal::radiance::{Radiometry, Scale, Scene};
 use crate::thermal::{Frame, Thermogram};
 
@@ -38,6 +44,15 @@ pub(super) struct ThermalArgs {
     /// Kelvin a count, for a file that does not say
     #[arg(long, value_parser = step)]
     kelvin_per_count: Option<f64>,
+    /// What the pictures are held against, instead of what is shipped: see docs/thermal.md
+    #[arg(long, value_name = "TOML")]
+    rules: Option<PathBuf>,
+    /// °C of the room; a JPEG has what the camera was told
+    #[arg(long, allow_negative_numbers = true, value_parser = surroundings)]
+    ambient: Option<f64>,
+    /// Relative humidity of the room, 0 to 1; a JPEG has what the camera was told
+    #[arg(long, value_parser = share)]
+    humidity: Option<f64>,
 }
 
 /// What is told of a file.
@@ -57,9 +72,16 @@ pub(super) fn run(args: &ThermalArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let held = match rules::read(args.rules.as_deref()) {
+        Ok(held) => held,
+        Err(why) => {
+            eprintln!("portside vision thermal: {why}");
+            return ExitCode::from(WRONG);
+        }
+    };
     let mut worst = 0;
     for file in &args.files {
-        match runtime.block_on(look(file, args)) {
+        match runtime.block_on(look(file, args, &held)) {
             Ok(found) if args.json => line(file, found),
             Ok(found) => print!("{}", table(file, &found)),
             Err(Trouble { status, why }) => {
@@ -86,7 +108,7 @@ fn line(file: &Path, found: Value) {
     println!("{}", json!(told));
 }
 
-async fn look(file: &Path, args: &ThermalArgs) -> Result<Value, Trouble> {
+async fn look(file: &Path, args: &ThermalArgs, held: &Held) -> Result<Value, Trouble> {
     let bytes = bytes(file)?;
     let frame = Decoder::default().thermogram(&bytes).await.map_err(|failure| Trouble {
         status: 1,
@@ -100,7 +122,15 @@ async fn look(file: &Path, args: &ThermalArgs) -> Result<Value, Trouble> {
         status: 1,
         why: "no count of it stands for a temperature; is the camera's calibration in the file?".to_owned(),
     })?;
-    Ok(found(&frame, &picture, assumed))
+    let mut watch = Watch::default();
+    if let Some(reference) = &held.rules.reference {
+        watch.look(Moment::START, &picture, reference);
+    }
+    let mut reading = condition::read(Moment::START, &picture, &around(&frame, args), &watch, &held.rules);
+    if assumed {
+        reading.reasons.push(Reason::ScaleAssumed);
+    }
+    Ok(found(&frame, &picture, assumed, &reading, held))
 }
 
 fn bytes(file: &Path) -> Result<Vec<u8>, Trouble> {
@@ -143,7 +173,38 @@ fn told(mut frame: Frame, args: &ThermalArgs) -> Result<(Frame, bool), Trouble> 
     Ok((frame, assumed))
 }
 
-fn found(frame: &Frame, picture: &Thermogram, assumed: bool) -> Value {
+/// What the file or the caller knows of the place.
+fn around(frame: &Frame, args: &ThermalArgs) -> Surroundings {
+    let scene = match &frame.imager.scale {
+        Scale::Planck(Radiometry { scene, .. }) => Some(scene),
+        Scale::Linear(_) | Scale::Unsaid => None,
+    };
+    Surroundings {
+        ambient: args.ambient.or(scene.map(|scene| scene.air)),
+        humidity: args.humidity.or(scene.map(|scene| scene.humidity)),
+        distance: args.distance.or(scene.map(|scene| scene.distance)),
+    }
+}
+
+/// What it comes to: never normal where a reason speaks against it.
+fn outcome(reading: &Reading, held: &Held) -> Outcome {
+    match reading.celsius() {
+        None => Outcome::Invalid,
+        Some(celsius) if f64::from(celsius) >= held.elevated => Outcome::Elevated,
+        Some(_) => Outcome::Normal,
+    }
+}
+
+fn found(frame: &Frame, picture: &Thermogram, assumed: bool, reading: &Reading, held: &Held) -> Value {
+    let face = reading.face.as_ref().map(|face| {
+        let (columns, rows) = (&face.columns, &face.rows);
+        json!({
+            "x": columns.start, "y": rows.start, "width": columns.len(), "height": rows.len(),
+            "celsius": degrees(face.celsius), "at": [face.at.0, face.at.1],
+        })
+    });
+    let reasons = reading.reasons.iter().map(|reason| json!({ "code": reason.code(), "text": reason.to_string() }));
+    let value = reading.celsius().map(degrees);
     let imager = &frame.imager;
     let spots = imager.spots.iter().map(|spot| {
         let celsius = picture.at(spot.x as usize, spot.y as usize).map(degrees);
@@ -158,7 +219,9 @@ fn found(frame: &Frame, picture: &Thermogram, assumed: bool) -> Value {
     let at = |warm: Option<crate::thermal::Warm>| warm.map(|warm| json!([warm.x, warm.y]));
     json!({
         "camera": imager.model, "serial": imager.serial, "width": imager.width, "height": imager.height,
-        "unit": "°C",
+        "unit": "°C", "value": value, "sure": value.is_some(), "outcome": outcome(reading, held),
+        "elevated_from": held.elevated, "face": face, "reasons": reasons.collect::<Vec<_>>(),
+        "valid": value.is_some(),
         "min": coldest.map(|warm| degrees(warm.celsius)), "max": warmest.map(|warm| degrees(warm.celsius)),
         "min_at": at(coldest), "max_at": at(warmest),
         "spots": spots.collect::<Vec<_>>(), "scale": scale,
@@ -173,7 +236,13 @@ fn degrees(celsius: f32) -> f64 {
 fn table(file: &Path, found: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut rows = vec![
-        format!("{}  {} x {} pixels  {}", file.display(), found["width"], found["height"], text(&found["camera"])),
+        format!(
+            "{}  {} x {} pixels  {}",
+            file.display(),
+            found["width"],
+            found["height"],
+            found["camera"].as_str().unwrap_or("a camera without a name")
+        ),
         format!("  coldest  {:>7.2} °C  at {}", found["min"].as_f64().unwrap_or_default(), found["min_at"]),
         format!("  warmest  {:>7.2} °C  at {}", found["max"].as_f64().unwrap_or_default(), found["max_at"]),
     ];
@@ -181,6 +250,16 @@ fn table(file: &Path, found: &Value) -> String {
         let celsius = spot["celsius"].as_f64().map_or("none".to_owned(), |celsius| format!("{celsius:.2} °C"));
         rows.push(format!("  spot {:<4} {celsius:>7}  at [{},{}]", text(&spot["label"]), spot["x"], spot["y"]));
     }
+    if let Some(face) = found["face"].as_object() {
+        rows.push(format!(
+            "  warmest of a face  {:.2} °C  at {}",
+            face["celsius"].as_f64().unwrap_or_default(),
+            face["at"]
+        ));
+    }
+    rows.push(format!("  a person's temperature: {}", text(&found["outcome"])));
+    let reasons = found["reasons"].as_array().into_iter().flatten();
+    rows.extend(reasons.map(|reason| format!("    {}", text(&reason["text"]))));
     rows.join("\n") + "\n"
 }
 

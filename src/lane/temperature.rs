@@ -403,8 +403,8 @@ mod tests {
             let mut series = Series::Waiting;
             (0..3).find_map(|_| series.take(Moment::START, Some(celsius), &dial, &mut passed, &rules)).unwrap()
         };
-        let outcomes: Vec<Indication> =
-            (0..10).map(|_| person(34.4)).chain([person(36.9), person(34.6), person(38.0)]).collect();
+        let people = [[34.4; 10].as_slice(), &[36.9, 34.6, 38.0]].concat();
+        let outcomes: Vec<Indication> = people.into_iter().map(&mut person).collect();
         assert!(outcomes[..10].iter().all(|seen| seen.outcome == Outcome::Normal && seen.limit.is_none()), "too few");
         assert_eq!(
             (outcomes[10].outcome, outcomes[10].limit.is_some()),

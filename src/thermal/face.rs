@@ -141,9 +141,11 @@ impl Plane {
     fn smooth(picture: &Thermogram, columns: &Range<usize>, rows: &Range<usize>) -> Self {
         let mean = |x: usize, y: usize| {
             let (mut sum, mut count) = (0.0, 0.0);
-            for y in y.saturating_sub(1)..=y + 1 {
-                for celsius in (x.saturating_sub(1)..=x + 1).filter_map(|x| picture.at(x, y)) {
-                    (sum, count) = (sum + celsius, count + 1.0);
+            for row in (y.saturating_sub(1)..=y + 1).filter_map(|y| picture.row(y)) {
+                for celsius in &row[x.saturating_sub(1)..row.len().min(x + 2)] {
+                    if celsius.is_finite() {
+                        (sum, count) = (sum + celsius, count + 1.0);
+                    }
                 }
             }
             sum / count

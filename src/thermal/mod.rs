@@ -123,6 +123,10 @@ impl Thermogram {
         inside.then(|| self.celsius[y * self.width + x]).filter(|celsius| celsius.is_finite())
     }
 
+    fn row(&self, y: usize) -> Option<&[f32]> {
+        self.celsius.chunks(self.width).nth(y)
+    }
+
     /// The coldest pixel.
     pub fn coldest(&self) -> Option<Warm> {
         self.extreme(|a, b| a < b)

@@ -58,7 +58,7 @@ pub struct Rules {
     pub skin: RangeInclusive<f32>,
     /// Pixels across and down that a face must have at least.
     pub least: (usize, usize),
-    /// Joined pixels of which the warmest area consists.
+    /// Joined pixels of which the warmest area consists; more than 9, or one hot pixel, spread by the mean, is an area.
     pub area: usize,
 }
 
@@ -282,6 +282,10 @@ pub(super) mod tests {
         let (face, reasons) = found(celsius);
         assert_eq!(reasons, []);
         assert!((face.unwrap().celsius - 36.4).abs() < 0.05);
+        let mut glint = room(&[(30, 30)]);
+        warm(&mut glint, (30, 27), 1, 42.0);
+        let face = find(&picture(glint), &Rules { area: 30, ..rules() }).0.unwrap();
+        assert!(face.celsius < 34.5, "{face:?}");
     }
 
     #[test]

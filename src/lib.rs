@@ -21,4 +21,5 @@ pub mod run;
 pub mod screens;
 pub mod simulate;
 pub mod supervise;
+pub mod thermal;
 pub mod uplink;

@@ -21,6 +21,7 @@ fn rules() -> Rules {
         agency: "ciq".into(),
         required: true,
         elevated: 37.3,
+        relative: None,
         plausible: 34.0..=43.0,
         ambient: Some(16.0..=32.0),
         distance: None,

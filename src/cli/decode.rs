@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use crate::field::decoder::child::{NOT_CONFINED, confine, serve};
+use crate::field::decoder::child::{NOT_CONFINED, Reading, confine, serve};
 
 /// Reads an X-ray file from standard input; tells on standard output what it is, and its samples
 ///
@@ -14,6 +14,9 @@ pub(super) struct DecodeArgs {
     /// So many bytes of standard input, before the file, are the sidecar of a file of samples alone
     #[arg(long, default_value_t = 0)]
     sidecar_bytes: u64,
+    /// The file is a thermal imager's: tell its counts, not the picture that it shows
+    #[arg(long)]
+    thermogram: bool,
     /// Bytes of memory that it may use
     #[arg(long, default_value_t = 1 << 30)]
     memory: u64,
@@ -28,7 +31,11 @@ pub(super) fn run(args: &DecodeArgs) -> ExitCode {
         return NOT_CONFINED.into();
     }
     // No lock on a buffered standard output: the samples go out as they are.
-    match serve(args.sidecar_bytes, io::stdin().lock(), io::stdout().lock()) {
+    let reading = match args.thermogram {
+        true => Reading::Thermogram,
+        false => Reading::Picture { sidecar_bytes: args.sidecar_bytes },
+    };
+    match serve(reading, io::stdin().lock(), io::stdout().lock()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

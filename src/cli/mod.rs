@@ -21,6 +21,7 @@ mod simulate;
 pub mod status;
 mod typical;
 mod user;
+mod vision;
 mod wedge;
 
 use std::process::ExitCode;
@@ -81,6 +82,8 @@ enum Verb {
     Wedge(wedge::WedgeArgs),
     /// Keep an image as a typical one, which desks compare with
     Typical(typical::TypicalArgs),
+    /// Try the eyes on pictures of the lane
+    Vision(vision::VisionArgs),
     /// Add, list, disable the people who log in at the pages
     User(user::UserArgs),
     #[command(hide = true)]
@@ -123,6 +126,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Barrier(args) => act::barrier(args),
         Verb::Wedge(args) => wedge::run(&args),
         Verb::Typical(args) => typical::run(&args),
+        Verb::Vision(args) => vision::run(&args),
         Verb::User(args) => user::run(args),
         Verb::Decode(args) => decode::run(&args),
     }

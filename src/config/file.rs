@@ -18,9 +18,9 @@ use super::table::{Key, Spot, TomlValue, table, wrong_type};
 use super::value::{FilePath, Id, Listen, PointName, Recipient, Text, TextValue, Zone};
 
 const SECOND: u64 = 1_000;
-const MINUTE: u64 = 60 * SECOND;
+pub(super) const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
-const DAY: u64 = 24 * HOUR;
+pub(super) const DAY: u64 = 24 * HOUR;
 
 table! {
     /// One lane of a port, for the portside daemon: its devices, its agencies, its rules.
@@ -346,6 +346,13 @@ table! {
         optional required: bool = "true";
         /// From here on a temperature is elevated.
         required elevated: Degrees<30, 45>, like "\"37.3 °C\"";
+        /// Standard deviations above those who passed of late from which on somebody stands out, and is elevated as well;
+        /// without it only `elevated` counts.
+        optional relative: Count<2, 10>, like "4";
+        /// People that must have passed before `relative` counts.
+        optional relative_people: Count<10, 500> = "30";
+        /// How long those who passed count.
+        optional relative_within: Span<MINUTE, DAY> = "\"4 h\"";
         /// The lowest that can be a person's: what is colder is the background.
         optional lowest: Degrees<20, 40> = "\"34 °C\"";
         /// The highest that can be a person's.

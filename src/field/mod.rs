@@ -25,6 +25,7 @@ pub mod picture;
 pub mod rtu;
 mod seen;
 mod stats;
+pub mod thermogram;
 pub mod touch;
 mod turn;
 mod wire;

@@ -20,6 +20,7 @@ use super::sensors::{self, Change, Sensors};
 use super::settings::{Place, Settings};
 use super::temperature::Dial;
 use super::{ArmContact, Effect, Event, Order, OrderOutcome, Presence};
+use crate::thermal::population::Population;
 
 /// Gives each new inspection its id.
 pub type Ids = Box<dyn FnMut() -> Arc<str> + Send>;
@@ -51,6 +52,8 @@ pub struct Lane {
     pub(super) license: License,
     /// The last of what the thermometer said of itself; `None` where the lane has none.
     pub(super) dial: Option<Dial>,
+    /// Temperatures of those who passed. A start forgets them: what was sealed cannot be read again.
+    pub(super) passed: Population,
     pub(super) told_protection: bool,
     pub(super) inspection: Option<Inspection>,
     /// Id of the inspection that ended last, `None` since the start.
@@ -79,6 +82,7 @@ impl Lane {
             asked: None,
             license: License::None,
             dial: settings.temperature.as_ref().map(Dial::new),
+            passed: Population::default(),
             told_protection: false,
             inspection: memory.inspection,
             before: None,

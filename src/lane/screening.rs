@@ -22,6 +22,7 @@ use super::record::person;
 use super::review::HoldReason;
 use super::temperature::{Gauge, Health, Indication, Outcome, Reason, Rules, Series};
 use super::{Memory, Officer, Refusal, Secret};
+use crate::thermal::population::Population;
 
 /// How far the temperature of one subject has come.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +45,9 @@ pub struct Measurement {
     pub celsius: Option<f64>,
     /// Why it does not count.
     pub reasons: Vec<Reason>,
+    /// The limit, where those who passed of late set a lower one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
 }
 
 impl Screening {
@@ -86,18 +90,19 @@ impl Case {
         now: Moment,
         celsius: Option<f64>,
         dial: &super::temperature::Dial,
+        passed: &mut Population,
         rules: &Rules,
     ) -> Option<Entry> {
         let Some(Screening::Measuring(series)) = &mut self.screening else { return None };
-        let indication = series.take(now, celsius, dial, rules)?;
+        let indication = series.take(now, celsius, dial, passed, rules)?;
         Some(self.indicate(indication, rules))
     }
 
     fn indicate(&mut self, indication: Indication, rules: &Rules) -> Entry {
-        let Indication { outcome, celsius, reasons } = indication;
+        let Indication { outcome, celsius, reasons, limit } = indication;
         let screening = self.screening.insert(Screening::Indicated(outcome));
         let data = json!({ "agency": rules.agency, "device": rules.device, "confirm": screening.asks() });
-        let measured = Measurement { agency: Arc::clone(&rules.agency), temperature: outcome, celsius, reasons };
+        let measured = Measurement { agency: Arc::clone(&rules.agency), temperature: outcome, celsius, reasons, limit };
         entry("inspection.temperature.indicated", data, measured, rules.health)
     }
 
@@ -133,6 +138,7 @@ impl Case {
             temperature: outcome,
             celsius: Some(celsius),
             reasons: Vec::new(),
+            limit: None,
         };
         let mut entries = vec![entry("inspection.temperature.confirmed", data, measured, rules.health)];
         if outcome == Outcome::Normal {
@@ -215,6 +221,9 @@ fn entry(kind: &'static str, mut data: Value, measured: Measurement, health: Hea
             data["temperature"] = json!(measured.temperature);
             data["celsius"] = json!(measured.celsius);
             data["reasons"] = json!(measured.reasons);
+            if let Some(limit) = measured.limit {
+                data["limit"] = json!(limit);
+            }
             Entry { kind, data, secret: None }
         }
     }
@@ -235,7 +244,7 @@ impl Lane {
         if gauge != Gauge::Temperature {
             return;
         }
-        if let Some(entry) = inspection.case.measure(self.now, value, dial, rules) {
+        if let Some(entry) = inspection.case.measure(self.now, value, dial, &mut self.passed, rules) {
             self.inspection_entry(entry);
         }
     }

@@ -15,6 +15,8 @@ use std::time::Duration;
 use portside_devices::moment::Moment;
 use serde::{Deserialize, Serialize};
 
+use crate::thermal::population::{self, Population};
+
 /// What the lane file says about measuring temperatures. Degrees are Celsius, lengths metres.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
@@ -26,6 +28,8 @@ pub struct Rules {
     pub required: bool,
     /// From here on it is elevated.
     pub elevated: f64,
+    /// Who stands out among those who passed of late is elevated as well; `None`: not asked.
+    pub relative: Option<population::Rules>,
     /// What a person's skin can have.
     pub plausible: RangeInclusive<f64>,
     /// Surroundings in which the thermometer can be trusted; `None`: not asked.
@@ -109,9 +113,22 @@ pub struct Indication {
     pub celsius: Option<f64>,
     /// Why it does not count; empty unless invalid.
     pub reasons: Vec<Reason>,
+    /// The limit, where those who passed of late set a lower one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
 }
 
 impl Rules {
+    /// What a temperature read by the lane comes to among those who passed of late, and their limit where it is the
+    /// lower one. It says nothing of an instrument of another kind, which measures something else than skin.
+    fn among(&self, celsius: f64, limit: Option<f64>) -> (Outcome, Option<f64>) {
+        let limit = limit.filter(|limit| *limit < self.elevated);
+        match self.judge(celsius) {
+            Outcome::Normal if limit.is_some_and(|limit| celsius >= limit) => (Outcome::Elevated, limit),
+            outcome @ (Outcome::Normal | Outcome::Elevated | Outcome::Invalid) => (outcome, limit),
+        }
+    }
+
     /// What a temperature comes to, however it was measured.
     pub fn judge(&self, celsius: f64) -> Outcome {
         match (self.plausible.contains(&celsius), celsius >= self.elevated) {
@@ -194,7 +211,14 @@ pub enum Series {
 
 impl Series {
     /// Takes one temperature; the result, if it completes the series.
-    pub fn take(&mut self, now: Moment, celsius: Option<f64>, dial: &Dial, rules: &Rules) -> Option<Indication> {
+    pub fn take(
+        &mut self,
+        now: Moment,
+        celsius: Option<f64>,
+        dial: &Dial,
+        passed: &mut Population,
+        rules: &Rules,
+    ) -> Option<Indication> {
         let plausible = celsius.filter(|celsius| rules.plausible.contains(celsius));
         if let (Self::Waiting, Some(_)) = (&*self, plausible) {
             *self = Self::Measuring { since: now, row: Vec::new(), objections: Vec::new() };
@@ -224,7 +248,13 @@ impl Series {
             note(objections, Reason::Spread);
             return None;
         }
-        Some(Indication { outcome: rules.judge(high), celsius: Some(high), reasons: Vec::new() })
+        let limit = rules.relative.as_ref().and_then(|relative| {
+            let limit = passed.limit(now, relative);
+            passed.add(now, high, relative);
+            limit
+        });
+        let (outcome, limit) = rules.among(high, limit);
+        Some(Indication { outcome, celsius: Some(high), reasons: Vec::new(), limit })
     }
 
     /// When an incomplete series is invalid.
@@ -242,7 +272,7 @@ impl Series {
             Self::Measuring { objections, .. } if objections.is_empty() => vec![Reason::TooFew],
             Self::Measuring { objections, .. } => objections.clone(),
         };
-        Indication { outcome: Outcome::Invalid, celsius: None, reasons }
+        Indication { outcome: Outcome::Invalid, celsius: None, reasons, limit: None }
     }
 }
 
@@ -263,6 +293,7 @@ mod tests {
             agency: "ciq".into(),
             required: true,
             elevated: 37.3,
+            relative: None,
             plausible: 34.0..=43.0,
             ambient: Some(16.0..=32.0),
             distance: Some(0.3..=0.8),
@@ -286,7 +317,7 @@ mod tests {
         let mut series = Series::Waiting;
         for (index, celsius) in (0u32..).zip(readings) {
             let now = Moment::START + Duration::from_millis(500) * index;
-            if let Some(indication) = series.take(now, *celsius, dial, &rules()) {
+            if let Some(indication) = series.take(now, *celsius, dial, &mut Population::default(), &rules()) {
                 return (Some(indication), series);
             }
         }
@@ -363,14 +394,49 @@ mod tests {
     }
 
     #[test]
+    fn who_stands_out_among_those_who_passed_is_elevated_and_an_instrument_of_another_kind_is_not_compared() {
+        let relative = population::Rules { deviations: 3.0, least: 10, most: 50, within: Duration::from_secs(600) };
+        let rules = Rules { relative: Some(relative), ..rules() };
+        let dial = dial(Some(22.0), Some(0.5));
+        let mut passed = Population::default();
+        let mut person = |celsius: f64| {
+            let mut series = Series::Waiting;
+            (0..3).find_map(|_| series.take(Moment::START, Some(celsius), &dial, &mut passed, &rules)).unwrap()
+        };
+        let people = [[34.4; 10].as_slice(), &[36.9, 34.6, 38.0]].concat();
+        let outcomes: Vec<Indication> = people.into_iter().map(&mut person).collect();
+        assert!(outcomes[..10].iter().all(|seen| seen.outcome == Outcome::Normal && seen.limit.is_none()), "too few");
+        assert_eq!(
+            (outcomes[10].outcome, outcomes[10].limit.is_some()),
+            (Outcome::Elevated, true),
+            "far above the others"
+        );
+        assert_eq!(outcomes[11].outcome, Outcome::Normal);
+        assert_eq!(outcomes[12].outcome, Outcome::Elevated);
+        assert_eq!(rules.judge(36.9), Outcome::Normal, "measured in the ear it is one");
+    }
+
+    #[test]
+    fn those_who_passed_never_make_a_fever_normal() {
+        let relative = population::Rules { deviations: 10.0, least: 10, most: 50, within: Duration::from_secs(600) };
+        let rules = Rules { relative: Some(relative), ..rules() };
+        let mut passed = Population::default();
+        (0..40).for_each(|_| passed.add(Moment::START, 39.0, &relative));
+        let mut series = Series::Waiting;
+        let dial = dial(Some(22.0), Some(0.5));
+        let seen = (0..3).find_map(|_| series.take(Moment::START, Some(37.4), &dial, &mut passed, &rules)).unwrap();
+        assert_eq!((seen.outcome, seen.limit), (Outcome::Elevated, None));
+    }
+
+    #[test]
     fn a_series_runs_out_from_its_first_plausible_reading() {
         let mut series = Series::Waiting;
         let dial = dial(Some(22.0), Some(0.5));
-        series.take(Moment::START, Some(20.0), &dial, &rules());
+        series.take(Moment::START, Some(20.0), &dial, &mut Population::default(), &rules());
         assert_eq!(series.until(&rules()), None);
         let first = Moment::START + Duration::from_secs(7);
-        series.take(first, Some(36.5), &dial, &rules());
-        series.take(first + Duration::from_secs(1), Some(20.0), &dial, &rules());
+        series.take(first, Some(36.5), &dial, &mut Population::default(), &rules());
+        series.take(first + Duration::from_secs(1), Some(20.0), &dial, &mut Population::default(), &rules());
         assert_eq!(series.until(&rules()), Some(first + Duration::from_secs(5)));
     }
 
@@ -384,7 +450,7 @@ mod tests {
             let mut series = Series::Waiting;
             let dial = dial(Some(22.0), Some(0.5));
             for (index, celsius) in readings.iter().enumerate() {
-                let Some(indication) = series.take(Moment::START, *celsius, &dial, &rules()) else { continue };
+                let Some(indication) = series.take(Moment::START, *celsius, &dial, &mut Population::default(), &rules()) else { continue };
                 let row = &readings[index + 1 - 3..=index];
                 prop_assert!(row.iter().all(|value| value.is_some_and(|value| rules().plausible.contains(&value))));
                 if indication.outcome == Outcome::Normal {

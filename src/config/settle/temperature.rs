@@ -9,9 +9,14 @@ use super::{AgencyDraft, Settling, shared};
 use crate::config::choice::DeviceKind;
 use crate::config::codes;
 use crate::config::faults::Placed;
-use crate::config::file::TemperatureTable;
-use crate::config::quantity::duration;
+use crate::config::file::{DAY, MINUTE, TemperatureTable};
+use crate::config::measure::Count;
+use crate::config::quantity::{Span, duration};
 use crate::lane::temperature::{Gauge, Health, Rules};
+use crate::thermal::population;
+
+/// Of those who passed, the latest so many count at most.
+const MOST: usize = 500;
 
 /// Reads [temperature].
 pub(super) fn temperature(
@@ -59,6 +64,10 @@ pub(super) fn temperature(
         agency: agency?,
         required: table.required?.value,
         elevated: table.elevated?.value.0,
+        relative: match table.relative {
+            Some(deviations) => Some(relative(deviations.value.0, table.relative_people?, table.relative_within?)),
+            None => None,
+        },
         plausible: plausible?,
         ambient: ambient?,
         distance: distance?,
@@ -68,6 +77,13 @@ pub(super) fn temperature(
         vouches: vouches(&profile),
         health: if table.seal?.value { Health::Sealed } else { Health::Shared },
     })
+}
+
+/// A whole number of deviations is exact in any of these.
+#[allow(clippy::cast_precision_loss)]
+fn relative(deviations: usize, people: Placed<Count<10, 500>>, within: Placed<Span<MINUTE, DAY>>) -> population::Rules {
+    let least = people.value.0;
+    population::Rules { deviations: deviations as f64, least, most: MOST.max(least), within: within.value.0 }
 }
 
 fn bare<T: Into<f64>>(placed: Option<Placed<T>>) -> Option<Placed<f64>> {

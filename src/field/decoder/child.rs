@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::field::folder::FILE_LIMIT;
 use crate::field::picture::{Decoded, Picture, Unreadable, decode};
+use crate::field::thermogram;
+use crate::thermal::{Frame, Imager};
 
 /// Exit status of a child that could not limit itself, and therefore read nothing.
 pub const NOT_CONFINED: u8 = 3;
@@ -19,8 +21,22 @@ const SIDECAR_LIMIT: u64 = 64 << 10;
 pub enum Answer {
     /// A picture, whose samples follow.
     Picture(Decoded),
+    /// A thermal imager's, whose counts follow, two bytes each, the low one first.
+    Thermogram(Imager),
     /// None, and why.
     Refused(Unreadable),
+}
+
+/// What the file is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// The picture that it shows, with what `sidecar_bytes` of sidecar say of a file of samples alone.
+    Picture {
+        /// Bytes of sidecar before the file.
+        sidecar_bytes: u64,
+    },
+    /// The counts of a thermal imager.
+    Thermogram,
 }
 
 /// Takes from this process what decoding does not need, for good: `memory` bytes of address space and `cpu` seconds
@@ -42,29 +58,49 @@ pub fn confine(memory: u64, cpu: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads `sidecar_bytes` of sidecar and then the file from `input`, and tells `output` what it is. True for a picture.
+/// Reads a file from `input` and tells `output` what it is. True for what could be read.
 ///
 /// # Errors
 /// When one of the pipes fails.
-pub fn serve(sidecar_bytes: u64, mut input: impl Read, mut output: impl Write) -> io::Result<bool> {
-    let picture = match receive(sidecar_bytes, &mut input) {
-        Ok(Ok((sidecar, file))) => decode(&file, (sidecar_bytes > 0).then_some(&sidecar)),
-        Ok(Err(refused)) => Err(refused),
+pub fn serve(reading: Reading, mut input: impl Read, mut output: impl Write) -> io::Result<bool> {
+    let sidecar_bytes = match reading {
+        Reading::Picture { sidecar_bytes } => sidecar_bytes,
+        Reading::Thermogram => 0,
+    };
+    let (answer, samples) = match receive(sidecar_bytes, &mut input) {
+        Ok(Ok((sidecar, file))) => match reading {
+            Reading::Picture { .. } => picture(decode(&file, (sidecar_bytes > 0).then_some(&sidecar))),
+            Reading::Thermogram => frame(thermogram::read(&file)),
+        },
+        Ok(Err(refused)) => (Answer::Refused(refused), Vec::new()),
         Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
-            Err(Unreadable::Never("decoding it takes more memory than a decoder may use".to_owned()))
+            let why = "decoding it takes more memory than a decoder may use".to_owned();
+            (Answer::Refused(Unreadable::Never(why)), Vec::new())
         }
         Err(error) => return Err(error),
-    };
-    let (answer, samples) = match picture {
-        Ok(Picture { header, samples }) => (Answer::Picture(header), samples),
-        Err(why) => (Answer::Refused(why), Vec::new()),
     };
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
     output.write_all(&line)?;
     output.write_all(&samples)?;
     output.flush()?;
-    Ok(matches!(answer, Answer::Picture(_)))
+    Ok(!matches!(answer, Answer::Refused(_)))
+}
+
+fn picture(read: Result<Picture, Unreadable>) -> (Answer, Vec<u8>) {
+    match read {
+        Ok(Picture { header, samples }) => (Answer::Picture(header), samples),
+        Err(why) => (Answer::Refused(why), Vec::new()),
+    }
+}
+
+fn frame(read: Result<Frame, Unreadable>) -> (Answer, Vec<u8>) {
+    match read {
+        Ok(Frame { imager, counts }) => {
+            (Answer::Thermogram(imager), counts.iter().flat_map(|count| count.to_le_bytes()).collect())
+        }
+        Err(why) => (Answer::Refused(why), Vec::new()),
+    }
 }
 
 type Received = Result<(Vec<u8>, Vec<u8>), Unreadable>;

@@ -21,6 +21,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use self::child::{Answer, NOT_CONFINED};
 use super::picture::{Decoded, Picture, Unreadable};
+use crate::thermal::Frame;
 
 /// Longest header line; 64 views with long names stay below it.
 const HEADER_LIMIT: u64 = 64 << 10;
@@ -94,7 +95,7 @@ impl Decoder {
     /// # Errors
     /// See [`Failure`].
     pub async fn header(&self, bytes: Bytes<'_>) -> Result<Decoded, Failure> {
-        self.ask(bytes, Keep::Header).await.map(|picture| picture.header)
+        self.picture_with(bytes, Keep::Header).await.map(|picture| picture.header)
     }
 
     /// The picture with its samples.
@@ -102,11 +103,29 @@ impl Decoder {
     /// # Errors
     /// See [`Failure`].
     pub async fn picture(&self, bytes: Bytes<'_>) -> Result<Picture, Failure> {
-        self.ask(bytes, Keep::Samples).await
+        self.picture_with(bytes, Keep::Samples).await
     }
 
-    async fn ask(&self, bytes: Bytes<'_>, keep: Keep) -> Result<Picture, Failure> {
-        let mut child = self.start(bytes)?;
+    /// What a thermal imager's file holds.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn thermogram(&self, file: &[u8]) -> Result<Frame, Failure> {
+        match self.ask(Bytes { file, sidecar: None }, Keep::Counts).await? {
+            Said::Thermogram(frame) => Ok(frame),
+            Said::Picture(_) | Said::Refused(_) => Err(mistaken()),
+        }
+    }
+
+    async fn picture_with(&self, bytes: Bytes<'_>, keep: Keep) -> Result<Picture, Failure> {
+        match self.ask(bytes, keep).await? {
+            Said::Picture(picture) => Ok(picture),
+            Said::Thermogram(_) | Said::Refused(_) => Err(mistaken()),
+        }
+    }
+
+    async fn ask(&self, bytes: Bytes<'_>, keep: Keep) -> Result<Said, Failure> {
+        let mut child = self.start(bytes, keep)?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Failure::Unavailable("the decoder was started without its pipes".to_owned()));
         };
@@ -125,19 +144,20 @@ impl Decoder {
             return Err(Failure::Unavailable(reason.to_owned()));
         }
         match said {
-            Ok(Said::Answer(picture)) if status.success() => Ok(picture),
             Ok(Said::Refused(why)) => Err(Failure::Unreadable(short(why))),
+            Ok(said) if status.success() => Ok(said),
             Err(reason) if status.success() => Err(Failure::Unreadable(Unreadable::Never(reason))),
-            Ok(Said::Answer(_)) | Err(_) => Err(Failure::Unreadable(self.ended_by(status))),
+            Ok(Said::Picture(_) | Said::Thermogram(_)) | Err(_) => Err(Failure::Unreadable(self.ended_by(status))),
         }
     }
 
-    fn start(&self, bytes: Bytes<'_>) -> Result<Child, Failure> {
+    fn start(&self, bytes: Bytes<'_>, keep: Keep) -> Result<Child, Failure> {
         let mut command = Command::new(&self.program);
         command
             .arg0("portside")
             .arg("decode")
             .args(["--sidecar-bytes", &bytes.sidecar.map_or(0, <[u8]>::len).to_string()])
+            .args((keep == Keep::Counts).then_some("--thermogram"))
             .args(["--memory", &self.limits.memory.to_string(), "--cpu", &self.limits.cpu.as_secs().to_string()])
             .env_clear()
             .current_dir("/")
@@ -175,6 +195,7 @@ impl Decoder {
 enum Keep {
     Header,
     Samples,
+    Counts,
 }
 
 /// A child that refuses does not read to the end, which is no fault of ours.
@@ -187,8 +208,13 @@ async fn feed(mut input: ChildStdin, bytes: Bytes<'_>) {
 }
 
 enum Said {
-    Answer(Picture),
+    Picture(Picture),
+    Thermogram(Frame),
     Refused(Unreadable),
+}
+
+fn mistaken() -> Failure {
+    Failure::Unreadable(Unreadable::Never("its decoder answers what it was not asked".to_owned()))
 }
 
 /// What the child says. `Err`: what it says cannot be.
@@ -197,23 +223,30 @@ async fn answer(output: ChildStdout, keep: Keep) -> Result<Said, String> {
     let mut line = Vec::new();
     (&mut output).take(HEADER_LIMIT).read_until(b'\n', &mut line).await.map_err(|error| error.to_string())?;
     let nonsense = |what: &str| format!("its decoder answers {what}");
-    let header = match serde_json::from_slice(&line).map_err(|_| nonsense("something else than a header"))? {
-        Answer::Refused(why) => return Ok(Said::Refused(why)),
-        Answer::Picture(header) => header,
+    let answer = serde_json::from_slice(&line).map_err(|_| nonsense("something else than a header"))?;
+    let size = match &answer {
+        Answer::Refused(why) => return Ok(Said::Refused(why.clone())),
+        Answer::Picture(header) => header.samples_size(),
+        Answer::Thermogram(imager) => imager.pixels().map(|pixels| 2 * pixels as u64),
     };
-    let size = header.samples_size().ok_or_else(|| nonsense("a header beyond all limits"))?;
+    let size = size.ok_or_else(|| nonsense("a header beyond all limits"))?;
     let mut samples = Vec::new();
     let mut rest = (&mut output).take(size);
     let came = match keep {
         Keep::Header => tokio::io::copy_buf(&mut rest, &mut tokio::io::sink()).await,
-        Keep::Samples => rest.read_to_end(&mut samples).await.map(|count| count as u64),
+        Keep::Samples | Keep::Counts => rest.read_to_end(&mut samples).await.map(|count| count as u64),
     };
     if came.map_err(|error| error.to_string())? != size {
         return Err(nonsense("fewer samples than it announced"));
     }
-    match output.read_u8().await {
-        Err(_) => Ok(Said::Answer(Picture { header, samples })),
-        Ok(_) => Err(nonsense("more samples than it announced")),
+    match (output.read_u8().await, answer) {
+        (_, Answer::Refused(why)) => Ok(Said::Refused(why)),
+        (Ok(_), Answer::Picture(_) | Answer::Thermogram(_)) => Err(nonsense("more samples than it announced")),
+        (Err(_), Answer::Picture(header)) => Ok(Said::Picture(Picture { header, samples })),
+        (Err(_), Answer::Thermogram(imager)) => {
+            let counts = samples.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+            Ok(Said::Thermogram(Frame { imager, counts }))
+        }
     }
 }
 

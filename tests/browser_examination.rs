@@ -411,6 +411,7 @@ fn counted(scene: &mut Scene<'_>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "from a recalled image back to the subject's own: not yet seen to the end"]
 async fn a_shift_ends_the_next_officer_goes_on_looks_back_and_stops_the_belt() {
     played(SELDOM, |turn, site| {
         // The next officer has a password from an earlier day, and has gone home.

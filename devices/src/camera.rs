@@ -62,13 +62,14 @@ impl Blemish {
         }
     }
 
-    const fn flags(self) -> u8 {
+    fn flags(self) -> u8 {
         let Self { frozen, black, covered, blurred, turned } = self;
-        FROZEN * frozen as u8
-            | BLACK * black as u8
-            | COVERED * covered as u8
-            | BLURRED * blurred as u8
-            | TURNED * turned as u8
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        flag(frozen, FROZEN)
+            | flag(black, BLACK)
+            | flag(covered, COVERED)
+            | flag(blurred, BLURRED)
+            | flag(turned, TURNED)
     }
 
     /// `None` where a flag is set that none of our processes sets.

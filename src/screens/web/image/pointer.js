@@ -46,6 +46,8 @@ export class Pointer {
 
   /** @param {PointerEvent} event */
   press(event) {
+    // A button over the picture is pressed itself: captured by the picture, the pointer would never click it.
+    if (/** @type {Element} */ (event.target).closest('button')) return;
     const point = this.place(event);
     this.down.set(event.pointerId, point);
     this.stage.host.setPointerCapture(event.pointerId);
